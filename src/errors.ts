@@ -1,0 +1,204 @@
+/**
+ * The one table of what can go wrong. `docs/errors.md` is its printed form; a test keeps the two, and what the
+ * sources throw, in step.
+ *
+ * `user`  the input or the command is at fault; never retried.
+ * `infra` a machine, disk or network is at fault; worth retrying where `retryable` says so.
+ * `auth`  credentials are missing, wrong or too weak.
+ * `bug`   Dogwood is at fault.
+ */
+export type Fault = 'user' | 'infra' | 'auth' | 'bug';
+
+interface ErrorKind {
+  readonly fault: Fault;
+  readonly retryable: boolean;
+  /** Exit code of the command, as `docs/cli.md` lists them. */
+  readonly exitCode: number;
+  /** Status of the service's HTTP answer. */
+  readonly httpStatus: number;
+  /** What a person can do about it; one sentence. A throw site may give a better one. */
+  readonly hint: string;
+}
+
+const user = (hint: string, httpStatus = 422): ErrorKind => ({
+  fault: 'user',
+  retryable: false,
+  exitCode: 1,
+  httpStatus,
+  hint,
+});
+const usage = (hint: string): ErrorKind => ({
+  fault: 'user',
+  retryable: false,
+  exitCode: 2,
+  httpStatus: 400,
+  hint,
+});
+const infra = (hint: string, retryable = true): ErrorKind => ({
+  fault: 'infra',
+  retryable,
+  exitCode: 3,
+  httpStatus: 503,
+  hint,
+});
+const auth = (hint: string, httpStatus = 401): ErrorKind => ({
+  fault: 'auth',
+  retryable: false,
+  exitCode: 4,
+  httpStatus,
+  hint,
+});
+
+export const ERRORS = {
+  // the command line
+  USAGE: usage('See `build --help`.'),
+  REFERENCE_INVALID: usage('Write it as HOST/REPOSITORY[:TAG|@DIGEST], for example registry.example/app:v1.'),
+  TRANSPORT_UNKNOWN: usage(
+    'Use local:, oci:, oci-archive:, docker-archive:, docker-daemon: or docker://, as in oci:DIR:TAG.',
+  ),
+  CONFIG_INVALID: usage('Correct the file; `docs/configuration.md` lists what it may hold.'),
+
+  // what the user handed over
+  SOURCE_NOT_FOUND: user('Check the path; a bare word is a path on this machine.', 404),
+  SOURCE_UNREADABLE: user('Check that the file can be read.'),
+  SOURCE_UNSUPPORTED: user('`build plan` shows what was looked for and why each strategy was rejected.'),
+  STRATEGY_UNAVAILABLE: user(
+    'This version cannot build with that strategy; `build doctor` lists what it can.',
+  ),
+
+  // content-addressed bytes
+  DIGEST_INVALID: user('A digest is written sha256: and 64 lower-case hexadecimal digits.', 400),
+  DIGEST_MISMATCH: user('The bytes were damaged or changed on their way; fetch or build them again.'),
+  SIZE_MISMATCH: user('The bytes were cut short or changed on their way; fetch or build them again.'),
+  BLOB_NOT_FOUND: user('The image is incomplete at its source; push or copy it again.', 404),
+  IMAGE_NOT_FOUND: user('Check the name, tag or digest.', 404),
+  IMAGE_AMBIGUOUS: user('Name one of them.'),
+  IMAGE_INVALID: user('`build validate` names every violation.'),
+  PLATFORM_NOT_FOUND: user('Choose one of the platforms that the image has with --platform.'),
+  MANIFEST_INVALID: user('The document is no OCI or Docker manifest, index or config.'),
+  LAYOUT_INVALID: user('The folder is no OCI image layout (version 1.0.0).'),
+  ARCHIVE_INVALID: user('The file is no docker-archive or oci-archive.'),
+
+  // archives nobody vouches for
+  GZIP_INVALID: user('The file is damaged or was cut short; fetch it again.'),
+  GZIP_TRAILING_DATA: user('Remove what follows the gzip member, or pack the archive again.'),
+  ZSTD_INVALID: user('The file is damaged or was cut short; fetch it again.'),
+  TAR_TRUNCATED: user('The archive was cut short; fetch or pack it again.'),
+  TAR_HEADER_INVALID: user('Pack the archive again with GNU tar or bsdtar.'),
+  TAR_PAX_INVALID: user('Pack the archive again with GNU tar or bsdtar.'),
+  TAR_SPARSE: user('Pack the archive again without --sparse.'),
+  TAR_PATH_UNSAFE: user('Names must be relative and stay inside the archive.'),
+  TAR_LINK_UNSAFE: user('A link must stay inside the archive, and nothing may be written through a link.'),
+  TAR_DEVICE: user('Devices, FIFOs and sockets do not belong in an application; leave them out.'),
+  TAR_WHITEOUT: user('Names that begin with .wh. delete files in an image; rename the file.'),
+  TAR_DUPLICATE: user('Each path may appear once; pack the archive again from a folder.'),
+  TAR_TRAILING_DATA: user('Nothing may follow the end of the archive; pack it again.'),
+  LIMIT_EXCEEDED: user('Raise the limit if you trust the archive (see docs/slugs.md, limits).', 413),
+
+  // Heroku slugs
+  SLUG_UNRECOGNISED: user('A slug is a gzip tar whose members are under app/.'),
+  SLUG_EMPTY: user('The slug holds no file under app/.'),
+  STACK_UNKNOWN: user(
+    'Say which stack the slug was built for (--stack heroku-24) or give a base (--base IMAGE).',
+  ),
+  BASE_UNUSABLE: user(
+    'Use an image whose /app is not a link, for example the heroku/heroku:24 of the stack.',
+  ),
+  PROCESS_INVALID: user('A process type is letters, digits, - and _, with a command that is not empty.'),
+  LABEL_RESERVED: user(
+    'Labels beginning with that prefix are acted on by container runtimes; choose another.',
+  ),
+
+  // registries
+  REGISTRY_UNREACHABLE: infra('Check the host name and that the registry answers from this machine.'),
+  REGISTRY_TLS: infra('If the registry speaks plain HTTP, name it with --insecure-registry HOST.', false),
+  REGISTRY_UNAVAILABLE: infra('The registry has trouble; `build push` later sends only what is missing.'),
+  REGISTRY_RATE_LIMITED: infra('Wait, or log in: anonymous users have lower limits.'),
+  REGISTRY_PROTOCOL: infra(
+    'What answered does not speak the OCI distribution API; check host and port.',
+    false,
+  ),
+  REGISTRY_REFUSED: user('The registry refused the content; its message says why.'),
+  REGISTRY_UNAUTHORIZED: auth('Log in with `docker login HOST`, or check the credentials.'),
+  REGISTRY_DENIED: auth(
+    'The credentials are known but may not do this; check the repository and its rights.',
+    403,
+  ),
+  CREDENTIALS_UNREADABLE: auth('Check the Docker config file and the credential helper that it names.'),
+
+  // the machine
+  FETCH_FAILED: infra('Check the address; a presigned address expires after some minutes.'),
+  DISK_FULL: infra('Free some space and run the command again; what was finished is kept.', false),
+  STORE_BUSY: infra('Another process holds the store; try again.'),
+  STORE_CORRUPT: infra('Remove the named file; it is fetched or built again.', false),
+  ENGINE_MISSING: infra('`build doctor` says what is missing and how to get it.', false),
+  ENGINE_FAILED: infra('The output of the engine above says why.', false),
+  TIMEOUT: { fault: 'infra', retryable: true, exitCode: 124, httpStatus: 504, hint: 'Raise --timeout.' },
+  CANCELLED: {
+    fault: 'user',
+    retryable: false,
+    exitCode: 130,
+    httpStatus: 409,
+    hint: 'Nothing half-written was left behind; run it again when you like.',
+  },
+  INTERNAL: {
+    fault: 'bug',
+    retryable: false,
+    exitCode: 70,
+    httpStatus: 500,
+    hint: 'Please report this with the log whose path is printed.',
+  },
+} as const satisfies Record<string, ErrorKind>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+export interface DogwoodErrorOptions {
+  /** A better hint than the table's, where the throw site knows one. */
+  readonly hint?: string;
+  readonly cause?: unknown;
+  /** Seconds after which a retry makes sense, where the other side said so. */
+  readonly retryAfter?: number;
+}
+
+/** The only error class that leaves a module. The message names what is wrong and never holds a secret. */
+export class DogwoodError extends Error {
+  override readonly name = 'DogwoodError';
+  readonly code: ErrorCode;
+  readonly hint: string;
+  readonly retryAfter: number | undefined;
+
+  constructor(code: ErrorCode, message: string, options: DogwoodErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.hint = options.hint ?? ERRORS[code].hint;
+    this.retryAfter = options.retryAfter;
+  }
+
+  get kind(): ErrorKind {
+    return ERRORS[this.code];
+  }
+}
+
+/** True when the input is at fault: such a failure is a result, never retried. */
+export function isUserFault(error: unknown): error is DogwoodError {
+  return error instanceof DogwoodError && error.kind.fault === 'user';
+}
+
+/**
+ * Any thrown value as a DogwoodError. A full disk and an abort get their own codes wherever they surface;
+ * everything unknown is a bug of ours.
+ */
+export function asDogwoodError(error: unknown): DogwoodError {
+  if (error instanceof DogwoodError) return error;
+  if (error instanceof Error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ENOSPC' || code === 'EDQUOT') {
+      return new DogwoodError('DISK_FULL', `no space left: ${error.message}`, { cause: error });
+    }
+    if (error.name === 'TimeoutError')
+      return new DogwoodError('TIMEOUT', 'the time limit was reached', { cause: error });
+    if (error.name === 'AbortError') return new DogwoodError('CANCELLED', 'cancelled', { cause: error });
+    return new DogwoodError('INTERNAL', error.message, { cause: error });
+  }
+  return new DogwoodError('INTERNAL', String(error));
+}
