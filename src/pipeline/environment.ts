@@ -1,0 +1,22 @@
+import type { Readable } from 'node:stream';
+import type { Logger } from '../log.ts';
+import type { Emit } from '../plan/events.ts';
+
+/** Everything a pipeline run needs from the program around it; main.ts fills it in, tests bring their own. */
+export interface PipelineEnvironment {
+  /** `$DOGWOOD_HOME`: the local store and what earlier runs found out. */
+  readonly home: string;
+  /** For `-`. */
+  readonly stdin: Readable;
+  /** `Docker` config folder ($DOCKER_CONFIG). */
+  readonly dockerConfig: string;
+  /** Docker Engine's socket or URL ($DOCKER_HOST); undefined for the default socket. */
+  readonly dockerHost: string | undefined;
+  /** Registry hosts that may be spoken to in plain HTTP (`--insecure-registry`). */
+  readonly insecureRegistries: readonly string[];
+  /** Milliseconds, monotonic. */
+  readonly clock: () => number;
+  readonly emit: Emit;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}

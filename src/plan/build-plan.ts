@@ -1,0 +1,60 @@
+import type { Platform } from '../oci/descriptor.ts';
+import { type Digest, digestOf } from '../oci/digest.ts';
+import type { CompressionChoice, LayerMode, Strategy } from './request.ts';
+
+/** A value and where it came from: `--stack`, `dogwood.toml`, `slug metadata`, ... */
+export interface Sourced<T> {
+  readonly value: T;
+  readonly from: string;
+}
+
+/** The base image, pinned when it could be resolved. */
+export interface PlannedBase {
+  /** Reference with transport, or `scratch`. */
+  readonly reference: string;
+  /** Digest of the one platform's manifest. */
+  readonly digest: Digest | null;
+  readonly from: string;
+}
+
+export interface SlugPlan {
+  readonly strategy: 'slug';
+  readonly stack: Sourced<string> | null;
+  readonly base: PlannedBase;
+  readonly layer: LayerMode;
+  readonly layerReason: string;
+  readonly compression: CompressionChoice;
+  /** Given by flags or metadata; without any, the slug's Procfile is read while the slug streams. */
+  readonly processes: Readonly<Record<string, Sourced<string>>>;
+  readonly env: readonly string[];
+}
+
+export interface ImagePlan {
+  readonly strategy: 'image';
+  readonly reference: string;
+  readonly digest: Digest | null;
+  readonly compression: CompressionChoice;
+}
+
+/** What will be built and why. Versioned JSON, no secret values, nothing that varies between two runs. */
+export interface BuildPlan {
+  readonly schemaVersion: 1;
+  readonly strategy: Strategy;
+  readonly platform: Platform;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly epoch: number;
+  readonly details: SlugPlan | ImagePlan;
+}
+
+/** JSON with sorted keys and no white space: the same value always gives the same bytes. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, item: unknown) =>
+    typeof item === 'object' && item !== null && !Array.isArray(item)
+      ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)))
+      : item,
+  );
+}
+
+export function planDigest(plan: BuildPlan): Digest {
+  return digestOf(canonicalJson(plan));
+}

@@ -1,0 +1,52 @@
+import type { Platform } from '../oci/descriptor.ts';
+
+/** Every way a source can become an image, in the order of preference. */
+export const STRATEGIES = ['image', 'slug', 'dockerfile', 'nix', 'buildpacks'] as const;
+export type Strategy = (typeof STRATEGIES)[number];
+
+/** One registry the image goes to: `-t [REGION=]REF`. */
+export interface Destination {
+  readonly region?: string | undefined;
+  /** HOST/REPOSITORY[:TAG], as the user wrote it. */
+  readonly reference: string;
+}
+
+/** What is known about a slug apart from its bytes: the Platform API's slug document, or flags. */
+export interface SlugMetadata {
+  readonly stack?: string | undefined;
+  readonly processTypes?: Readonly<Record<string, string>> | undefined;
+}
+
+export type LayerMode = 'auto' | 'keep' | 'canonical';
+export type CompressionChoice = 'keep' | 'gzip' | 'zstd' | 'none';
+
+/** What somebody asked for. Holds names and choices, never the value of a secret. */
+export interface BuildRequest {
+  /** As written: a path, `-`, a URL or TRANSPORT:NAME. */
+  readonly source: string;
+  readonly strategy: Strategy | 'auto';
+  readonly destinations: readonly Destination[];
+  /** `-o`: one more place, with its transport. */
+  readonly output?: string | undefined;
+  /** Image reference, TRANSPORT:NAME, or `scratch`. */
+  readonly base?: string | undefined;
+  /** `heroku-24` and the like. */
+  readonly stack?: string | undefined;
+  /** Stack name to base image, for a mirror of the stack images. */
+  readonly stackImages: Readonly<Record<string, string>>;
+  readonly processes: Readonly<Record<string, string>>;
+  readonly env: Readonly<Record<string, string>>;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly platform: Platform;
+  readonly compression: CompressionChoice;
+  readonly layer: LayerMode;
+  /** Volumes make the app's user the same in every release, so its layer is always canonical. */
+  readonly hasMounts: boolean;
+  readonly slug?: SlugMetadata | undefined;
+  /** Forget what earlier runs found out. */
+  readonly rebuild: boolean;
+  /** Seconds since 1970 that `created` says; SOURCE_DATE_EPOCH, else 0. */
+  readonly epoch: number;
+  /** Overrides of the archive reader's limits, by name. */
+  readonly limits: Readonly<Record<string, number>>;
+}
