@@ -1,0 +1,62 @@
+import type { Logger } from '../log.ts';
+import type { Descriptor, Platform } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { Image } from '../oci/image.ts';
+import type { Target } from '../oci/target.ts';
+import type { BuildPlan } from '../plan/build-plan.ts';
+import type { Finding } from '../plan/detection.ts';
+import type { Emit } from '../plan/events.ts';
+import type { BuildRequest, Strategy } from '../plan/request.ts';
+import type { LayerOrigin } from '../plan/result.ts';
+import type { Source } from '../source/source.ts';
+
+/** What earlier runs found out, kept in the local store. Values are JSON; readers check what they get. */
+export interface Facts {
+  get(kind: string, key: string): unknown;
+  set(kind: string, key: string, value: unknown): void;
+  /** Digest of a file whose stat record is known, without reading it. */
+  knownFileDigest(path: string): Promise<Digest | undefined>;
+  rememberFile(path: string, digest: Digest): Promise<void>;
+}
+
+/** An image together with where its blobs can be read. */
+export interface ResolvedImage {
+  readonly image: Image;
+  readonly from: Target;
+}
+
+/** What `detect` and `plan` may use. They read; they build and write nothing. */
+export interface PlanContext {
+  readonly facts: Facts;
+  readonly signal: AbortSignal;
+  /** The image a reference (with or without transport) names, for one platform; throws IMAGE_NOT_FOUND and the like. */
+  resolveImage(reference: string, platform: Platform): Promise<ResolvedImage>;
+  /** The manifest or index of an image source or image archive, not yet reduced to a platform. */
+  openImage(source: Source): Promise<{ readonly descriptor: Descriptor; readonly from: Target }>;
+}
+
+export interface BuildContext extends PlanContext {
+  readonly source: Source;
+  /** Where blobs go: the local store, a layout, or straight into a registry. */
+  readonly sink: Target;
+  readonly emit: Emit;
+  readonly logger: Logger;
+}
+
+/** What a builder hands back. All its blobs are in the sink or can be read from `from`. */
+export interface Built {
+  readonly descriptor: Descriptor;
+  readonly from: Target;
+  readonly origins: ReadonlyMap<Digest, LayerOrigin>;
+  readonly processes: Readonly<Record<string, string>>;
+}
+
+/** One way to turn a source into an image: a folder each, listed in `index.ts`. */
+export interface Builder {
+  readonly strategy: Strategy;
+  /** Does this strategy fit the source, and why? Never runs code of the project. */
+  detect(source: Source, request: BuildRequest, context: PlanContext): Promise<Finding>;
+  /** What will be built. Throws user faults only. */
+  plan(source: Source, request: BuildRequest, context: PlanContext): Promise<BuildPlan>;
+  build(plan: BuildPlan, context: BuildContext): Promise<Built>;
+}

@@ -1,0 +1,135 @@
+import { createReadStream } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
+import { basename, resolve } from 'node:path';
+import type { Readable } from 'node:stream';
+import { DogwoodError } from '../errors.ts';
+import { remoteContent } from './remote.ts';
+import type { ArchiveSource, Source } from './source.ts';
+import { spool } from './spool.ts';
+
+const READ_BYTES = 1024 * 1024;
+
+/** Transports whose name after the colon is an image (skopeo's words). */
+const IMAGE_TRANSPORT = /^(?:local|oci|oci-archive|docker-archive|docker-daemon|docker):/;
+
+export interface SourceEnvironment {
+  readonly stdin: Readable;
+  /** Folder for what must be kept aside. */
+  readonly spoolFolder: string;
+  /** GETs an http(s) URL; throws FETCH_FAILED. */
+  readonly openUrl: (url: string, signal: AbortSignal) => Promise<Readable>;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * What the user named, ready to be looked at: a bare word is a path, `-` standard input, http(s) an archive by URL,
+ * and an image has its transport (cli.md, SOURCE). Throws SOURCE_NOT_FOUND, SOURCE_UNREADABLE, SOURCE_UNSUPPORTED.
+ */
+export async function openSource(text: string, environment: SourceEnvironment): Promise<Source> {
+  if (text === '-') return openStandardInput(environment);
+  if (IMAGE_TRANSPORT.test(text)) return { kind: 'image', name: text, reference: text };
+  if (/^https?:\/\//.test(text)) return openRemote(text, environment);
+  if (text.startsWith('git@') || text.startsWith('heroku:')) {
+    throw new DogwoodError(
+      'SOURCE_UNSUPPORTED',
+      `this version cannot read ${text.slice(0, text.search(/[@:]/))} sources`,
+      {
+        hint: 'Hand over a slug, an image archive or an image with its transport.',
+      },
+    );
+  }
+  return openPath(text);
+}
+
+async function openPath(text: string): Promise<Source> {
+  const path = resolve(text);
+  const found = await stat(path).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR') {
+      throw new DogwoodError('SOURCE_NOT_FOUND', `there is no file or folder ${text}`, { cause });
+    }
+    throw new DogwoodError('SOURCE_UNREADABLE', `${text} cannot be read: ${cause.code ?? cause.message}`, {
+      cause,
+    });
+  });
+  if (found.isDirectory()) return { kind: 'tree', name: basename(path), root: path };
+  if (!found.isFile()) {
+    throw new DogwoodError('SOURCE_UNREADABLE', `${text} is neither a file nor a folder`, {
+      hint: 'Pipe it in with `-` as the source.',
+    });
+  }
+  return openFile(text, path, found.size);
+}
+
+function openFile(text: string, path: string, size: number): ArchiveSource {
+  const unreadable = (cause: NodeJS.ErrnoException): never => {
+    throw new DogwoodError('SOURCE_UNREADABLE', `${text} cannot be read: ${cause.code ?? cause.message}`, {
+      cause,
+    });
+  };
+  return {
+    kind: 'archive',
+    name: basename(path),
+    path,
+    size,
+    content: {
+      reopenable: true,
+      async open() {
+        const file = await open(path, 'r').catch(unreadable);
+        return createReadStream(path, { fd: file, highWaterMark: READ_BYTES });
+      },
+    },
+    async head(limit) {
+      const file = await open(path, 'r').catch(unreadable);
+      try {
+        const { bytesRead, buffer } = await file.read(Buffer.alloc(Math.min(limit, size)), 0);
+        return buffer.subarray(0, bytesRead);
+      } finally {
+        await file.close();
+      }
+    },
+    dispose: async () => {},
+  };
+}
+
+async function openStandardInput(environment: SourceEnvironment): Promise<ArchiveSource> {
+  const kept = await spool(environment.stdin, environment.spoolFolder);
+  return {
+    kind: 'archive',
+    name: 'standard input',
+    path: undefined,
+    size: undefined,
+    content: { reopenable: true, open: async () => kept.open() },
+    head: (limit) => readHead(kept.open(), limit),
+    dispose: () => kept.dispose(),
+  };
+}
+
+function openRemote(url: string, environment: SourceEnvironment): ArchiveSource {
+  const { origin, pathname } = new URL(url);
+  if (pathname.endsWith('.git') || url.includes('.git#')) {
+    throw new DogwoodError('SOURCE_UNSUPPORTED', 'this version cannot read git sources');
+  }
+  const remote = remoteContent(() => environment.openUrl(url, environment.signal));
+  return {
+    kind: 'archive',
+    // A presigned URL's query is a credential: it never leaves this function.
+    name: `${origin}${pathname}`,
+    path: undefined,
+    size: undefined,
+    content: remote,
+    head: remote.head,
+    dispose: remote.dispose,
+  };
+}
+
+/** The first `limit` bytes of a stream, which is then closed. */
+async function readHead(stream: Readable, limit: number): Promise<Uint8Array> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size >= limit) break;
+  }
+  return Buffer.concat(chunks).subarray(0, limit);
+}

@@ -1,0 +1,35 @@
+import type { Content } from '../oci/content.ts';
+
+/** One file of bytes: a slug, a source tarball, an image archive. */
+export interface ArchiveSource {
+  readonly kind: 'archive';
+  /** For messages and for naming the image: the file's name, `standard input`, a URL without its query. */
+  readonly name: string;
+  /** Where it lies, when it is a file of this machine. */
+  readonly path: string | undefined;
+  /** Bytes, where known beforehand. */
+  readonly size: number | undefined;
+  /** Always reopenable: standard input is kept aside, a URL is asked again. */
+  readonly content: Content;
+  /** The first bytes, at most `limit`. */
+  head(limit: number): Promise<Uint8Array>;
+  /** Removes what was kept aside. */
+  dispose(): Promise<void>;
+}
+
+/** A folder. Read-only. */
+export interface TreeSource {
+  readonly kind: 'tree';
+  readonly name: string;
+  readonly root: string;
+}
+
+/** An image, named with its transport. */
+export interface ImageSource {
+  readonly kind: 'image';
+  readonly name: string;
+  readonly reference: string;
+}
+
+/** What the user handed over. */
+export type Source = ArchiveSource | TreeSource | ImageSource;
