@@ -142,7 +142,7 @@ export async function runProcess(
     options.onOutput?.(stream, chunk);
   };
   // A stray child that holds our pipes would keep us waiting for an end that never comes.
-  child.once('exit', group.sweep);
+  child.nodeChildProcess.once('exit', group.sweep);
   child.stdout?.on('data', collect('stdout', stdout));
   child.stderr?.on('data', collect('stderr', stderr));
   feed(child.stdin, options.input);
