@@ -98,6 +98,7 @@ export const ERRORS = {
   // Heroku slugs
   SLUG_UNRECOGNISED: user('A slug is a gzip tar whose members are under app/.'),
   SLUG_EMPTY: user('The slug holds no file under app/.'),
+  SLUG_NOT_KEEPABLE: user('Use --layer auto or --layer canonical: the slug is then transcoded.'),
   STACK_UNKNOWN: user(
     'Say which stack the slug was built for (--stack heroku-24) or give a base (--base IMAGE).',
   ),
@@ -130,6 +131,8 @@ export const ERRORS = {
   FETCH_FAILED: infra('Check the address; a presigned address expires after some minutes.'),
   DISK_FULL: infra('Free some space and run the command again; what was finished is kept.', false),
   STORE_BUSY: infra('Another process holds the store; try again.'),
+  STORE_UNWRITABLE: infra('Check the permissions of the folder, or choose another.', false),
+  STORE_TOO_NEW: infra('Use that newer version, or another folder as $DOGWOOD_HOME.', false),
   STORE_CORRUPT: infra('Remove the named file; it is fetched or built again.', false),
   ENGINE_MISSING: infra('`build doctor` says what is missing and how to get it.', false),
   ENGINE_FAILED: infra('The output of the engine above says why.', false),

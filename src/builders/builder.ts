@@ -23,6 +23,8 @@ export interface Facts {
 export interface ResolvedImage {
   readonly image: Image;
   readonly from: Target;
+  /** HOST/REPOSITORY[:TAG], when it came from a registry. */
+  readonly name: string | undefined;
 }
 
 /** What `detect` and `plan` may use. They read; they build and write nothing. */
@@ -37,6 +39,8 @@ export interface PlanContext {
 
 export interface BuildContext extends PlanContext {
   readonly source: Source;
+  /** Forget what earlier runs found out. */
+  readonly rebuild: boolean;
   /** Where blobs go: the local store, a layout, or straight into a registry. */
   readonly sink: Target;
   readonly emit: Emit;

@@ -50,5 +50,5 @@ export interface Target {
   tag(descriptor: Descriptor, tag: string, signal?: AbortSignal): Promise<void>;
 
   /** Where others in the same registry could mount this blob from. Registries only. */
-  origin?(descriptor: Descriptor): BlobOrigin;
+  origin?(descriptor: Descriptor): BlobOrigin | undefined;
 }

@@ -26,7 +26,9 @@ export interface SlugPlan {
   readonly compression: CompressionChoice;
   /** Given by flags or metadata; without any, the slug's Procfile is read while the slug streams. */
   readonly processes: Readonly<Record<string, Sourced<string>>>;
-  readonly env: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** The archive limits that were set otherwise. */
+  readonly limits: Readonly<Record<string, number>>;
 }
 
 export interface ImagePlan {

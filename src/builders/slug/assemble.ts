@@ -1,0 +1,155 @@
+import { bytesContent } from '../../oci/content.ts';
+import type { Descriptor, Platform } from '../../oci/descriptor.ts';
+import { type Digest, digestOf } from '../../oci/digest.ts';
+import type { HistoryEntry, ImageConfig, RunConfig } from '../../oci/documents.ts';
+import type { Image } from '../../oci/image.ts';
+import { layerCompression, MEDIA_TYPES, ociLayerType } from '../../oci/media-types.ts';
+import type { Target } from '../../oci/target.ts';
+import { canonicalJson } from '../../plan/build-plan.ts';
+import { LAUNCHER_PATH } from './launcher.ts';
+import type { Owner } from './user.ts';
+
+/** A layer we add, with its line in the history. */
+export interface AddedLayer {
+  readonly descriptor: Descriptor;
+  readonly diffId: Digest;
+  readonly createdBy: string;
+}
+
+export interface SlugImageParts {
+  /** Undefined for scratch. */
+  readonly base: Image | undefined;
+  /** HOST/REPOSITORY[:TAG] of the base, where it came from a registry; a path on this machine says nothing to others. */
+  readonly baseName: string | undefined;
+  readonly added: readonly AddedLayer[];
+  readonly platform: Platform;
+  readonly owner: Owner;
+  readonly processes: Readonly<Record<string, string>>;
+  readonly env: Readonly<Record<string, string>>;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Seconds since 1970. */
+  readonly epoch: number;
+}
+
+/** Names of the process types and their commands, for `inspect` and runtimes. */
+export const PROCESSES_LABEL = 'dogwood.processes';
+
+// Container runtimes act on labels with these beginnings (CVE-2026-53488): they are never passed on.
+const RESERVED_LABEL = /^(?:io\.kubernetes\.|io\.containerd\.|io\.cri-containerd|cdi\.k8s\.io|org\.criu)/;
+
+export function isReservedLabel(name: string): boolean {
+  return RESERVED_LABEL.test(name) || name === PROCESSES_LABEL;
+}
+
+const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+function environment(base: RunConfig | undefined, env: Readonly<Record<string, string>>): string[] {
+  const variables = new Map<string, string>([['PATH', DEFAULT_PATH]]);
+  for (const line of base?.Env ?? []) {
+    const equals = line.indexOf('=');
+    if (equals > 0) variables.set(line.slice(0, equals), line.slice(equals + 1));
+  }
+  for (const [name, value] of Object.entries(env)) variables.set(name, value);
+  variables.set('HOME', '/app');
+  return [...variables].map(([name, value]) => `${name}=${value}`);
+}
+
+function labels(parts: SlugImageParts): Record<string, string> {
+  const inherited = Object.entries(parts.base?.config.config?.Labels ?? {}).filter(
+    ([name]) => !isReservedLabel(name),
+  );
+  return {
+    ...Object.fromEntries(inherited),
+    ...parts.labels,
+    [PROCESSES_LABEL]: canonicalJson(parts.processes),
+  };
+}
+
+function history(parts: SlugImageParts, created: string): HistoryEntry[] {
+  const inherited = parts.base?.config.history ?? [];
+  const layers = parts.base?.layers.length ?? 0;
+  const described = inherited.filter((entry) => !entry.empty_layer).length;
+  // Every layer has one entry (image-spec config.md): some tools write no history at all.
+  const missing = Array.from({ length: Math.max(0, layers - described) }, () => ({
+    created_by: 'base image',
+  }));
+  return [
+    ...(described > layers ? [] : inherited),
+    ...(described > layers ? Array.from({ length: layers }, () => ({ created_by: 'base image' })) : missing),
+    ...parts.added.map(({ createdBy }) => ({ created, created_by: createdBy })),
+  ];
+}
+
+function imageConfig(parts: SlugImageParts): ImageConfig {
+  const created = new Date(parts.epoch * 1000).toISOString().replace('.000Z', 'Z');
+  const base = parts.base?.config;
+  return {
+    created,
+    architecture: parts.platform.architecture,
+    os: parts.platform.os,
+    ...(parts.platform.variant === undefined ? {} : { variant: parts.platform.variant }),
+    config: {
+      ...(base?.config?.StopSignal === undefined ? {} : { StopSignal: base.config.StopSignal }),
+      User: `${parts.owner.uid}:${parts.owner.gid}`,
+      Env: environment(base?.config ?? undefined, parts.env),
+      Entrypoint: [LAUNCHER_PATH],
+      ...('web' in parts.processes ? { Cmd: ['web'] } : {}),
+      WorkingDir: '/app',
+      Labels: labels(parts),
+    },
+    rootfs: {
+      type: 'layers',
+      diff_ids: [...(base?.rootfs.diff_ids ?? []), ...parts.added.map(({ diffId }) => diffId)],
+    },
+    history: history(parts, created),
+  };
+}
+
+/** The OCI name of a layer type: mixing Docker's and OCI's in one manifest makes readers stumble (skopeo, GHCR). */
+function asOciLayer({ mediaType, digest, size }: Descriptor): Descriptor {
+  const compression = layerCompression(mediaType);
+  return { mediaType: compression === undefined ? mediaType : ociLayerType(compression), digest, size };
+}
+
+function annotations(parts: SlugImageParts): Record<string, string> {
+  return {
+    ...(parts.base ? { 'org.opencontainers.image.base.digest': parts.base.descriptor.digest } : {}),
+    ...(parts.base && parts.baseName ? { 'org.opencontainers.image.base.name': parts.baseName } : {}),
+  };
+}
+
+async function putDocument(
+  value: unknown,
+  mediaType: string,
+  into: Target,
+  signal: AbortSignal,
+): Promise<Descriptor> {
+  const bytes = Buffer.from(canonicalJson(value));
+  const expected = { mediaType, digest: digestOf(bytes), size: bytes.length };
+  await into.put(bytesContent(bytes), expected, { signal });
+  return expected;
+}
+
+/**
+ * Writes config and manifest into a target and gives the manifest's descriptor. Both are canonical JSON, so the same
+ * parts always have the same digest.
+ */
+export async function assembleImage(
+  parts: SlugImageParts,
+  into: Target,
+  signal: AbortSignal,
+): Promise<Descriptor> {
+  const config = await putDocument(imageConfig(parts), MEDIA_TYPES.ociConfig, into, signal);
+  const notes = annotations(parts);
+  const manifest = {
+    schemaVersion: 2,
+    mediaType: MEDIA_TYPES.ociManifest,
+    config,
+    layers: [
+      ...(parts.base?.layers ?? []).map(({ descriptor }) => asOciLayer(descriptor)),
+      ...parts.added.map(({ descriptor }) => asOciLayer(descriptor)),
+    ],
+    ...(Object.keys(notes).length > 0 ? { annotations: notes } : {}),
+  };
+  return putDocument(manifest, MEDIA_TYPES.ociManifest, into, signal);
+}

@@ -1,0 +1,233 @@
+import { createReadStream } from 'node:fs';
+import { Readable } from 'node:stream';
+import { DogwoodError } from '../../errors.ts';
+import { COMPRESSOR_ID, compress } from '../../oci/compression/compress.ts';
+import type { Descriptor } from '../../oci/descriptor.ts';
+import { createDigester, type Digest } from '../../oci/digest.ts';
+import { ociLayerType } from '../../oci/media-types.ts';
+import { TAR_READER_VERSION } from '../../oci/tar/reader.ts';
+import { canonicalJson } from '../../plan/build-plan.ts';
+import type { CompressionChoice, LayerMode } from '../../plan/request.ts';
+import type { ArchiveSource } from '../../source/source.ts';
+import type { BuildContext, Facts } from '../builder.ts';
+import { type KeepPass, keepPass, type SlugReading } from './passes.ts';
+import { type Transcoding, transcode } from './transcoder.ts';
+import type { Owner } from './user.ts';
+import { readTranscodedLayer, readVerdict, type SlugVerdict } from './verdict.ts';
+
+const VERDICT = 'slug';
+const SIZES = 'slug-size';
+const TRANSCODED = 'slug-layer';
+const READ_BYTES = 1024 * 1024;
+
+export interface SlugLayerOptions {
+  readonly mode: LayerMode;
+  readonly compression: CompressionChoice;
+  readonly reading: SlugReading;
+  /** Owner of every member when the slug is transcoded. */
+  readonly canonicalOwner: Owner;
+  readonly rebuild: boolean;
+}
+
+/** The slug as a layer that the sink holds. */
+export interface SlugLayer {
+  readonly descriptor: Descriptor;
+  readonly diffId: Digest;
+  readonly owner: Owner;
+  readonly kept: boolean;
+  /** Why it was not kept; null when it was. */
+  readonly change: string | null;
+  readonly procfile: string | null;
+}
+
+function verdictKey(digest: Digest, reading: SlugReading): string {
+  return `${digest} reader ${TAR_READER_VERSION} ${canonicalJson(reading.limits)}`;
+}
+
+/** What an earlier run found out about this very file; hashes it only when some known slug has its size. */
+export async function knownVerdict(
+  source: ArchiveSource,
+  reading: SlugReading,
+  facts: Facts,
+): Promise<SlugVerdict | undefined> {
+  if (source.path === undefined || source.size === undefined) return undefined;
+  let digest = await facts.knownFileDigest(source.path);
+  if (digest === undefined && facts.get(SIZES, String(source.size)) !== undefined) {
+    digest = await hashFile(source.path);
+    await facts.rememberFile(source.path, digest);
+  }
+  return digest === undefined ? undefined : readVerdict(facts.get(VERDICT, verdictKey(digest, reading)));
+}
+
+async function hashFile(path: string): Promise<Digest> {
+  const digester = createDigester();
+  for await (const chunk of createReadStream(path, { highWaterMark: READ_BYTES }))
+    digester.update(chunk as Buffer);
+  return digester.digest();
+}
+
+async function remember(
+  verdict: SlugVerdict,
+  source: ArchiveSource,
+  reading: SlugReading,
+  facts: Facts,
+): Promise<void> {
+  facts.set(VERDICT, verdictKey(verdict.digest, reading), verdict);
+  facts.set(SIZES, String(verdict.size), true);
+  if (source.path !== undefined) await facts.rememberFile(source.path, verdict.digest);
+}
+
+/**
+ * Puts the slug into the sink as a layer: its own bytes where nothing about them has to change, else a canonical tar.
+ * The verdict is remembered, so that the same slug is neither inflated nor sent again.
+ */
+export async function putSlugLayer(
+  source: ArchiveSource,
+  options: SlugLayerOptions,
+  context: BuildContext,
+): Promise<SlugLayer> {
+  const known = options.rebuild ? undefined : await knownVerdict(source, options.reading, context.facts);
+  if (options.mode === 'canonical') return putTranscoded(source, known, 'asked for', options, context);
+  const kept = known
+    ? await putKnown(source, known, context)
+    : await putWhileInspecting(source, options, context);
+  if ('descriptor' in kept) return kept;
+  if (options.mode === 'keep') {
+    throw new DogwoodError(
+      'SLUG_NOT_KEEPABLE',
+      `${source.name} cannot be kept byte for byte: ${kept.change}`,
+    );
+  }
+  return putTranscoded(source, known, kept.change, options, context);
+}
+
+interface NotKept {
+  readonly change: string;
+}
+
+function keptLayer(verdict: SlugVerdict, owner: Owner): SlugLayer {
+  return {
+    descriptor: { mediaType: ociLayerType('gzip'), digest: verdict.digest, size: verdict.size },
+    diffId: verdict.diffId,
+    owner,
+    kept: true,
+    change: null,
+    procfile: verdict.procfile,
+  };
+}
+
+/** A slug we have read before: its bytes go out without being inflated, if they have to go at all. */
+async function putKnown(
+  source: ArchiveSource,
+  verdict: SlugVerdict,
+  context: BuildContext,
+): Promise<SlugLayer | NotKept> {
+  if (!verdict.keep) return { change: verdict.change ?? 'an earlier run said so' };
+  const layer = keptLayer(verdict, verdict.keep);
+  await context.sink.put(source.content, layer.descriptor, transfer(context, verdict.size));
+  return layer;
+}
+
+/** A slug nobody has read: it goes out while the strict reader reads it, and only counts when that agrees. */
+async function putWhileInspecting(
+  source: ArchiveSource,
+  options: SlugLayerOptions,
+  context: BuildContext,
+): Promise<SlugLayer | NotKept> {
+  let pass: KeepPass | undefined;
+  const open = async (): Promise<Readable> => {
+    pass = keepPass(await source.content.open(), options.reading);
+    return pass.stream;
+  };
+  const expected = { mediaType: ociLayerType('gzip'), size: source.size };
+  const put = await context.sink
+    .put({ open, reopenable: source.content.reopenable }, expected, transfer(context, source.size ?? null))
+    .catch((error: unknown) => {
+      const change = pass?.change();
+      if (change === undefined) throw error;
+      return { change };
+    });
+  if ('change' in put) return put;
+  if (!pass) throw new Error('a sink took a slug without reading it');
+  const { digest, size } = put.descriptor;
+  const verdict: SlugVerdict = {
+    ...(await pass.verdict()),
+    digest,
+    size,
+    signs: [...(await pass.verdict()).signs],
+  };
+  if (!verdict.keep) return { change: verdict.change ?? 'unknown' };
+  await remember(verdict, source, options.reading, context.facts);
+  return keptLayer(verdict, verdict.keep);
+}
+
+async function putTranscoded(
+  source: ArchiveSource,
+  known: SlugVerdict | undefined,
+  change: string,
+  options: SlugLayerOptions,
+  context: BuildContext,
+): Promise<SlugLayer> {
+  const compression = options.compression === 'keep' ? 'gzip' : options.compression;
+  const { uid, gid } = options.canonicalOwner;
+  const factKey = (slug: Digest): string =>
+    `${verdictKey(slug, options.reading)} owner ${uid}:${gid} ${compression} ${COMPRESSOR_ID}`;
+  const mediaType = ociLayerType(compression);
+  const done = known && readTranscodedLayer(context.facts.get(TRANSCODED, factKey(known.digest)));
+  const finish = (layer: Descriptor, diffId: Digest, procfile: string | null): SlugLayer => ({
+    descriptor: layer,
+    diffId,
+    owner: options.canonicalOwner,
+    kept: false,
+    change,
+    procfile,
+  });
+  if (known && done) {
+    const descriptor = { mediaType, digest: done.digest, size: done.size };
+    if (await context.sink.has(descriptor, context.signal))
+      return finish(descriptor, done.diffId, known.procfile);
+  }
+
+  let transcoding: Transcoding | undefined;
+  const open = async (): Promise<Readable> => {
+    transcoding = transcode(await source.content.open(), options.reading, options.canonicalOwner);
+    return Readable.from(compress(transcoding.output, { compression }), {
+      objectMode: false,
+      highWaterMark: READ_BYTES,
+    });
+  };
+  const { descriptor } = await context.sink.put(
+    { open, reopenable: true },
+    { mediaType },
+    transfer(context, null),
+  );
+  if (!transcoding) throw new Error('a sink took a layer without reading it');
+  const verdict: SlugVerdict = {
+    ...transcoding.pass.verdict(),
+    signs: [...transcoding.pass.verdict().signs],
+  };
+  const diffId = transcoding.diff.digest();
+  await remember(verdict, source, options.reading, context.facts);
+  const { digest, size } = descriptor;
+  context.facts.set(TRANSCODED, factKey(verdict.digest), { digest, diffId, size });
+  return finish(descriptor, diffId, verdict.procfile);
+}
+
+/** Tells of the bytes as they pass. */
+function transfer(context: BuildContext, total: number | null) {
+  let bytes = 0;
+  return {
+    signal: context.signal,
+    onBytes(count: number): void {
+      bytes += count;
+      context.emit({
+        type: 'progress',
+        step: 'build',
+        transfer: 'slug',
+        bytes,
+        total,
+        done: bytes === total,
+      });
+    },
+  };
+}

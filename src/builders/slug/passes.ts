@@ -1,0 +1,147 @@
+import { once } from 'node:events';
+import { PassThrough, Readable } from 'node:stream';
+import { gunzipStrict } from '../../oci/compression/gzip-framing.ts';
+import { createDigester, type Digest } from '../../oci/digest.ts';
+import { createTarReader, type TarHandler, type TarLimits } from '../../oci/tar/reader.ts';
+import { createSlugInspector, type Inspection } from './inspector.ts';
+
+/** Compressed bytes that may wait for the inflater. */
+const AHEAD_BYTES = 8 * 1024 * 1024;
+
+/** One pass over a slug, for each time it is opened. */
+export interface KeepPass {
+  /** The slug's bytes, unchanged. Ends well only when the whole slug was read and may be kept. */
+  readonly stream: Readable;
+  /** Why it may not be kept, once that is known. */
+  change(): string | undefined;
+  /** After the stream ended well. */
+  verdict(): Promise<Inspection & { readonly diffId: Digest }>;
+}
+
+/** Ends a pass early: the slug is fine, but its bytes cannot be the layer. Never leaves this folder. */
+class MustChange extends Error {}
+
+/** Limits and a name for messages. */
+export interface SlugReading {
+  readonly name: string;
+  readonly limits: TarLimits;
+}
+
+/**
+ * Passes a slug on, byte for byte, while a second branch inflates it and puts it through the strict reader. The
+ * consumer sees the end of the stream only after the verdict, so an upload can be called off.
+ */
+export function keepPass(source: Readable, reading: SlugReading): KeepPass {
+  const branch = new PassThrough({ highWaterMark: AHEAD_BYTES });
+  const inspector = createSlugInspector();
+  let change: string | undefined;
+  const stopAt = (reason: string | undefined): void => {
+    if (reason === undefined) return;
+    change = reason;
+    throw new MustChange(reason);
+  };
+
+  const inspection = (async () => {
+    const diff = createDigester();
+    const reader = createTarReader(inspector, reading.limits);
+    const member = gunzipStrict(branch);
+    for await (const bytes of member.output) {
+      diff.update(bytes);
+      reader.write(bytes);
+      stopAt(inspector.change);
+    }
+    reader.end();
+    const found = inspector.finish(reading.name);
+    stopAt(inspector.change);
+    stopAt(member.framing().singleMember ? undefined : 'the file has more than one gzip member');
+    return { ...found, diffId: diff.digest() };
+  })();
+  let failure: { readonly error: unknown } | undefined;
+  inspection.catch((error: unknown) => {
+    failure = { error };
+    branch.destroy();
+  });
+
+  async function* through(): AsyncGenerator<Buffer> {
+    for await (const chunk of source as AsyncIterable<Buffer>) {
+      if (failure) throw failure.error;
+      if (!branch.write(chunk)) await Promise.race([once(branch, 'drain'), inspection]);
+      yield chunk;
+    }
+    branch.end();
+    await inspection;
+  }
+
+  return {
+    stream: Readable.from(through(), { objectMode: false, highWaterMark: 1024 * 1024 }),
+    change: () => change,
+    verdict: () => inspection,
+  };
+}
+
+export interface InflatePass {
+  /** The tar inside, in step with the inspection. */
+  readonly tar: AsyncIterable<Uint8Array>;
+  /** After `tar` has ended. */
+  verdict(): Inspection & { readonly diffId: Digest; readonly digest: Digest; readonly size: number };
+}
+
+/**
+ * Inflates a slug and puts it through the strict reader, telling `also` of every entry and its bytes. For the
+ * transcoder: the verdict comes from the same pass.
+ */
+export function inflatePass(source: Readable, reading: SlugReading, also: TarHandler): InflatePass {
+  const inspector = createSlugInspector();
+  const slug = createDigester();
+  const diff = createDigester();
+  let verdict: (Inspection & { diffId: Digest; digest: Digest; size: number }) | undefined;
+
+  async function* hashed(): AsyncGenerator<Uint8Array> {
+    for await (const chunk of source as AsyncIterable<Buffer>) {
+      slug.update(chunk);
+      yield chunk;
+    }
+  }
+
+  async function* tar(): AsyncGenerator<Uint8Array> {
+    const reader = createTarReader(
+      {
+        entry(entry) {
+          inspector.entry(entry);
+          also.entry(entry);
+        },
+        data(bytes) {
+          inspector.data(bytes);
+          also.data(bytes);
+        },
+        endEntry: () => also.endEntry?.(),
+      },
+      reading.limits,
+    );
+    const member = gunzipStrict(hashed());
+    for await (const bytes of member.output) {
+      diff.update(bytes);
+      reader.write(bytes);
+      yield bytes;
+    }
+    reader.end();
+    const found = inspector.finish(reading.name);
+    const several = member.framing().singleMember ? undefined : 'the file has more than one gzip member';
+    verdict = {
+      ...found,
+      keep: several === undefined ? found.keep : null,
+      change: found.change ?? several ?? null,
+      diffId: diff.digest(),
+      digest: slug.digest(),
+      size: slug.size,
+    };
+  }
+
+  return {
+    tar: tar(),
+    verdict() {
+      if (!verdict) throw new Error('the slug was not read to its end');
+      return verdict;
+    },
+  };
+}

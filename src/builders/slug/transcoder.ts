@@ -1,0 +1,104 @@
+import type { Readable } from 'node:stream';
+import { createDigester, type Digester } from '../../oci/digest.ts';
+import type { TarEntry, TarHandler } from '../../oci/tar/reader.ts';
+import { createTarWriter } from '../../oci/tar/writer.ts';
+import { isInApp } from './inspector.ts';
+import { type InflatePass, inflatePass, type SlugReading } from './passes.ts';
+import type { Owner } from './user.ts';
+
+export interface Transcoding {
+  /** The canonical tar, uncompressed. */
+  readonly output: AsyncIterable<Uint8Array>;
+  /** Digest of the canonical tar, after the output has ended. */
+  readonly diff: Digester;
+  readonly pass: InflatePass;
+}
+
+/** Collects the canonical form of each entry as it is read. */
+function canonicalHandler(owner: Owner, emit: (bytes: Uint8Array) => void): TarHandler {
+  const writer = createTarWriter();
+  const folders = new Set<string>();
+  let copying = false;
+  let padding = 0;
+
+  const write = (entry: TarEntry): void => {
+    const isFile = entry.type === 'file';
+    emit(
+      writer.header({
+        path: entry.path,
+        type: entry.type,
+        mode: entry.type === 'symlink' ? 0o777 : entry.mode & 0o1777,
+        mtime: Math.max(0, entry.mtime),
+        ...owner,
+        size: isFile ? entry.size : 0,
+        linkTarget: entry.linkTarget,
+      }),
+    );
+    padding = isFile ? entry.size : 0;
+  };
+
+  const folder = (path: string, template: TarEntry): void => {
+    if (folders.has(path)) return;
+    const parent = path.lastIndexOf('/');
+    if (parent > 0) folder(path.slice(0, parent), template);
+    folders.add(path);
+    write({ ...template, path, type: 'directory', mode: 0o755, linkTarget: undefined });
+  };
+
+  return {
+    entry(entry) {
+      copying = false;
+      if (!isInApp(entry.path)) return;
+      const parent = entry.path.lastIndexOf('/');
+      if (parent > 0) folder(entry.path.slice(0, parent), entry);
+      if (entry.type === 'directory') {
+        // A folder that was needed by its content before it came keeps the form it was given then.
+        if (folders.has(entry.path)) return;
+        folders.add(entry.path);
+        write(entry.path === 'app' ? { ...entry, mode: entry.mode | 0o700 } : entry);
+        return;
+      }
+      write(entry);
+      copying = entry.type === 'file';
+    },
+    data(bytes) {
+      if (copying) emit(bytes);
+    },
+    endEntry() {
+      if (copying) emit(writer.padding(padding));
+      copying = false;
+    },
+  };
+}
+
+/**
+ * Rewrites a slug entry by entry: only app/, canonical headers, one owner, no setuid; a folder that the archive left
+ * out is added before what lies in it, since a runtime would make it as root. Order and times are the slug's own.
+ */
+export function transcode(source: Readable, reading: SlugReading, owner: Owner): Transcoding {
+  const pending: Uint8Array[] = [];
+  const diff = createDigester();
+  const pass = inflatePass(
+    source,
+    reading,
+    canonicalHandler(owner, (bytes) => {
+      if (bytes.length > 0) pending.push(bytes);
+    }),
+  );
+
+  async function* output(): AsyncGenerator<Uint8Array> {
+    for await (const _ of pass.tar) yield* drained();
+    pending.push(createTarWriter().trailer());
+    yield* drained();
+  }
+
+  function* drained(): Generator<Uint8Array> {
+    for (const bytes of pending) {
+      diff.update(bytes);
+      yield bytes;
+    }
+    pending.length = 0;
+  }
+
+  return { output: output(), diff, pass };
+}
