@@ -8,7 +8,7 @@ import type { Finding } from '../plan/detection.ts';
 import type { Emit } from '../plan/events.ts';
 import type { BuildRequest, Strategy } from '../plan/request.ts';
 import type { LayerOrigin } from '../plan/result.ts';
-import type { Source } from '../source/source.ts';
+import type { ArchiveSource, Source } from '../source/source.ts';
 
 /** What earlier runs found out, kept in the local store. Values are JSON; readers check what they get. */
 export interface Facts {
@@ -35,6 +35,8 @@ export interface PlanContext {
   resolveImage(reference: string, platform: Platform): Promise<ResolvedImage>;
   /** The manifest or index of an image source or image archive, not yet reduced to a platform. */
   openImage(source: Source): Promise<{ readonly descriptor: Descriptor; readonly from: Target }>;
+  /** The members that make an archive a docker-archive or oci-archive; none when it is neither. */
+  imageArchiveMembers(source: ArchiveSource): Promise<readonly string[]>;
 }
 
 export interface BuildContext extends PlanContext {

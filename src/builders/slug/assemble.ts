@@ -6,6 +6,7 @@ import type { Image } from '../../oci/image.ts';
 import { layerCompression, MEDIA_TYPES, ociLayerType } from '../../oci/media-types.ts';
 import type { Target } from '../../oci/target.ts';
 import { canonicalJson } from '../../plan/build-plan.ts';
+import { PROCESSES_LABEL } from '../../plan/processes.ts';
 import { LAUNCHER_PATH } from './launcher.ts';
 import type { Owner } from './user.ts';
 
@@ -30,9 +31,6 @@ export interface SlugImageParts {
   /** Seconds since 1970. */
   readonly epoch: number;
 }
-
-/** Names of the process types and their commands, for `inspect` and runtimes. */
-export const PROCESSES_LABEL = 'dogwood.processes';
 
 // Container runtimes act on labels with these beginnings (CVE-2026-53488): they are never passed on.
 const RESERVED_LABEL = /^(?:io\.kubernetes\.|io\.containerd\.|io\.cri-containerd|cdi\.k8s\.io|org\.criu)/;

@@ -5,7 +5,7 @@ import { decompress } from '../../oci/compression/decompress.ts';
 import type { Layer } from '../../oci/image.ts';
 import { layerCompression } from '../../oci/media-types.ts';
 import { readTar } from '../../oci/tar/members.ts';
-import type { TarEntry } from '../../oci/tar/reader.ts';
+import type { TarEntry } from '../../oci/tar/entry.ts';
 import type { Facts, ResolvedImage } from '../builder.ts';
 import type { Accounts } from './user.ts';
 
@@ -93,7 +93,7 @@ async function readLayer(layer: Layer, found: Map<string, string>, signal: Abort
   const here = new Map<string, string>();
   const removed = new Set<string>();
   const stream = await layer.open(signal);
-  for await (const member of readTar(decompress(stream, compression), { trust: 'image-layer' })) {
+  for await (const member of readTar(decompress(stream, compression), { rules: 'image-layer' })) {
     const { path } = member.entry;
     for (const wanted of removedBy(path)) removed.add(wanted);
     if (WANTED.has(path)) here.set(path, await describe(member.entry, member.content));

@@ -64,7 +64,7 @@ async function scan(source: ArchiveSource, head: Uint8Array, reading: SlugReadin
 /** Reads until the answer is known; undefined when a head was not enough. */
 async function look(bytes: Readable, reading: SlugReading, isHead: boolean): Promise<Finding | undefined> {
   const inspector = createSlugInspector();
-  const reader = createTarReader(inspector, reading.limits);
+  const reader = createTarReader(inspector, { limits: reading.limits });
   try {
     for await (const chunk of gunzipStrict(bytes).output) {
       reader.write(chunk);

@@ -1,5 +1,6 @@
 import { DogwoodError } from '../../errors.ts';
-import type { TarEntry, TarHandler } from '../../oci/tar/reader.ts';
+import type { TarEntry } from '../../oci/tar/entry.ts';
+import type { TarHandler } from '../../oci/tar/reader.ts';
 import type { Owner } from './user.ts';
 
 const PROCFILE = 'app/Procfile';
@@ -39,7 +40,7 @@ function neededChange(entry: TarEntry, owner: Owner, folders: ReadonlySet<string
     return `belongs to ${entry.uid}:${entry.gid}; ids from 1 to ${MAX_ID} can be kept`;
   }
   if (entry.type !== 'symlink' && (entry.mode & 0o6000) !== 0) return 'is setuid or setgid';
-  if (entry.xattrs && entry.xattrs.size > 0) return 'has extended attributes';
+  if ((entry.xattrs?.size ?? 0) > 0 || (entry.vendorKeywords?.length ?? 0) > 0) return 'has extended attributes';
   if (entry.path === 'app') {
     if (entry.type !== 'directory') return 'is no folder';
     return (entry.mode & 0o700) === 0o700 ? undefined : 'cannot be written by its owner';

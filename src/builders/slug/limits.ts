@@ -1,5 +1,5 @@
 import { DogwoodError } from '../../errors.ts';
-import { DEFAULT_TAR_LIMITS, type TarLimits } from '../../oci/tar/reader.ts';
+import { DEFAULT_TAR_LIMITS, type TarLimits } from '../../oci/tar/entry.ts';
 
 /** The reader's limits with some of them set otherwise. Throws USAGE for a name that is no limit. */
 export function limitsWith(overrides: Readonly<Record<string, number>>): TarLimits {

@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { PassThrough, Readable } from 'node:stream';
 import { gunzipStrict } from '../../oci/compression/gzip-framing.ts';
 import { createDigester, type Digest } from '../../oci/digest.ts';
-import { createTarReader, type TarHandler, type TarLimits } from '../../oci/tar/reader.ts';
+import type { TarLimits } from '../../oci/tar/entry.ts';
+import { createTarReader, type TarHandler } from '../../oci/tar/reader.ts';
 import { createSlugInspector, type Inspection } from './inspector.ts';
 
 /** Compressed bytes that may wait for the inflater. */
@@ -43,7 +44,7 @@ export function keepPass(source: Readable, reading: SlugReading): KeepPass {
 
   const inspection = (async () => {
     const diff = createDigester();
-    const reader = createTarReader(inspector, reading.limits);
+    const reader = createTarReader(inspector, { limits: reading.limits });
     const member = gunzipStrict(branch);
     for await (const bytes of member.output) {
       diff.update(bytes);
@@ -116,7 +117,7 @@ export function inflatePass(source: Readable, reading: SlugReading, also: TarHan
         },
         endEntry: () => also.endEntry?.(),
       },
-      reading.limits,
+      { limits: reading.limits },
     );
     const member = gunzipStrict(hashed());
     for await (const bytes of member.output) {

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import { createDigester, type Digester } from '../../oci/digest.ts';
-import type { TarEntry, TarHandler } from '../../oci/tar/reader.ts';
+import type { TarEntry } from '../../oci/tar/entry.ts';
+import type { TarHandler } from '../../oci/tar/reader.ts';
 import { createTarWriter } from '../../oci/tar/writer.ts';
 import { isInApp } from './inspector.ts';
 import { type InflatePass, inflatePass, type SlugReading } from './passes.ts';

@@ -1,0 +1,6 @@
+import type { Builder } from './builder.ts';
+import { imageBuilder } from './image/index.ts';
+import { slugBuilder } from './slug/index.ts';
+
+/** Every builder, in the order in which a source is offered to them. */
+export const builders: readonly Builder[] = [imageBuilder, slugBuilder];
