@@ -1,7 +1,7 @@
 import { DogwoodError } from '../../errors.ts';
-import type { TarEntry, TarLimits, TarRules } from './entry.ts';
+import type { TarEntry } from './entry.ts';
 import { showName } from './names.ts';
-import { createTarReader, type TarReader } from './reader.ts';
+import { createTarReader, type TarReader, type TarReaderOptions } from './reader.ts';
 
 export interface TarMember {
   readonly entry: TarEntry;
@@ -19,7 +19,7 @@ class EventSource {
   #events: Event[] = [];
   #next = 0;
 
-  constructor(source: AsyncIterable<Uint8Array>, limits: Partial<TarLimits>, rules: TarRules) {
+  constructor(source: AsyncIterable<Uint8Array>, options: TarReaderOptions) {
     this.#chunks = source[Symbol.asyncIterator]();
     this.#reader = createTarReader(
       {
@@ -27,8 +27,7 @@ class EventSource {
         data: (bytes) => this.#events.push(bytes),
         endEntry: () => this.#events.push(END_OF_ENTRY),
       },
-      limits,
-      rules,
+      options,
     );
   }
 
@@ -60,10 +59,9 @@ class EventSource {
  */
 export async function* readTar(
   source: AsyncIterable<Uint8Array>,
-  limits: Partial<TarLimits> = {},
-  rules: TarRules = 'strict',
+  options: TarReaderOptions = {},
 ): AsyncGenerator<TarMember, void, undefined> {
-  const events = new EventSource(source, limits, rules);
+  const events = new EventSource(source, options);
   try {
     for (;;) {
       const event = await events.next();

@@ -26,6 +26,13 @@ export interface TarHandler {
   endEntry?(): void;
 }
 
+export interface TarReaderOptions {
+  /** What is not given is as in DEFAULT_TAR_LIMITS. */
+  readonly limits?: Partial<TarLimits> | undefined;
+  /** Default `strict`; `image-layer` for layers that the user trusts. */
+  readonly rules?: TarRules | undefined;
+}
+
 export interface TarReader {
   /** Takes the next bytes, cut anywhere. After a failure it throws the same again. */
   write(chunk: Uint8Array): void;
@@ -39,19 +46,10 @@ export interface TarReader {
  * all else is refused with a TAR_* code or LIMIT_EXCEEDED and a message that names the member.
  *
  * Formats: POSIX pax (ustar and extended headers), GNU tar manual "Basic Tar Format".
- *
- * @param limits what is not given is as in DEFAULT_TAR_LIMITS
- * @param rules `image-layer` for layers that the user trusts; see TarRules
  */
-export function createTarReader(
-  handler: TarHandler,
-  limits: Partial<TarLimits> = {},
-  rules: TarRules = 'strict',
-): TarReader {
-  return new PushParser(handler, {
-    limits: { ...DEFAULT_TAR_LIMITS, ...limits },
-    strict: rules === 'strict',
-  });
+export function createTarReader(handler: TarHandler, options: TarReaderOptions = {}): TarReader {
+  const limits: TarLimits = { ...DEFAULT_TAR_LIMITS, ...options.limits };
+  return new PushParser(handler, { limits, strict: (options.rules ?? 'strict') === 'strict' });
 }
 
 /** What the next bytes are. */
