@@ -22,9 +22,13 @@ interface Engine {
   readonly how: string;
 }
 
-/** First executable of that name in the tools folder, on the PATH or where Debian keeps administrators' tools. */
+/**
+ * First executable of that name in the tools folder, where Debian keeps its own, or on the PATH. In that order,
+ * for a machine may have another `docker` or `python3` earlier on the PATH than the one the tests were made with.
+ */
 export function onPath(name: string): string | undefined {
-  const folders = [join(TOOLS, 'bin'), ...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'];
+  const path = (process.env.PATH ?? '').split(delimiter);
+  const folders = [join(TOOLS, 'bin'), '/usr/bin', '/usr/sbin', '/bin', '/sbin', ...path];
   return folders.map((folder) => join(folder, name)).find(isExecutable);
 }
 
@@ -64,7 +68,7 @@ function isStatic(path: string): boolean {
 
 /** Debian's own daemon, run privately by `docker.ts`; one that already runs on the machine is left alone. */
 function findDockerd(): string | undefined {
-  const needs = ['docker', 'containerd', 'runc', 'iptables'];
+  const needs = ['docker', 'containerd', 'runc', 'ip', 'setpriv'];
   return isRoot() && needs.every((name) => onPath(name) !== undefined) ? onPath('dockerd') : undefined;
 }
 
@@ -91,12 +95,12 @@ export const ENGINES = {
   },
   docker: {
     find: findDockerd,
-    how: 'as root: apt-get install --no-install-recommends docker.io containerd runc iptables',
+    how: 'as root: apt-get install --no-install-recommends docker.io runc iproute2',
   },
   // built from Go modules (test/tools) or fetched once into the tools folder
   crane: made('crane', () => onPath('crane')),
   registry: made('registry', () => onPath('registry')),
-  'debian-base': made('debian-base', () => present(join(TOOLS, 'debian-bookworm.tar'))),
+  'debian-base': made('debian-base', () => present(join(TOOLS, 'debian-bookworm.tar.gz'))),
   'node-red': made('node-red', () => present(join(TOOLS, 'node-red'))),
   // not programs, but as easily missing
   root: { find: () => (isRoot() ? '/' : undefined), how: 'run the tests as root' },

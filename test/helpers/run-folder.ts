@@ -1,0 +1,60 @@
+/**
+ * One folder per run of the tests, and the things in it that test files share: a Docker daemon, base images.
+ * They are made by vitest's own process when the first test asks (each test file has a process of its own), over
+ * a socket in the folder, so nothing is started that no test wanted and nothing is started twice; they end, and
+ * the folder goes, with the run.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startDocker } from './docker-daemon.ts';
+import { unmountUnder } from './mounts.ts';
+import type { SharedThing } from './shared-things.ts';
+
+/** What one run makes at most once: its answer, for those who ask, and how it ends. */
+export interface Shared {
+  readonly answer: string;
+  readonly end: () => Promise<void>;
+}
+
+const makers: Readonly<Record<SharedThing, (folder: string) => Promise<Shared>>> = { docker: startDocker };
+
+/** vitest's global set-up; what it returns is the tear-down. */
+export async function setup(): Promise<() => Promise<void>> {
+  const folder = mkdtempSync(join(tmpdir(), 'dogwood-test-'));
+  process.env.DOGWOOD_TEST_RUN = folder;
+  const made = new Map<SharedThing, Promise<Shared>>();
+  const server = createServer({ allowHalfOpen: true }, (socket) => void answer(socket, made, folder));
+  await new Promise<void>((listening) => server.listen(join(folder, 'ask.sock'), listening));
+  return async () => {
+    await close(server);
+    const results = await Promise.allSettled(made.values());
+    for (const result of results) if (result.status === 'fulfilled') await result.value.end();
+    unmountUnder(folder);
+    rmSync(folder, { recursive: true, force: true });
+  };
+}
+
+/** The asker writes a name and ends its side; the answer is JSON, `{answer}` or `{error}`. */
+async function answer(
+  socket: Socket,
+  made: Map<SharedThing, Promise<Shared>>,
+  folder: string,
+): Promise<void> {
+  socket.on('error', () => socket.destroy());
+  try {
+    const name = Buffer.concat(await socket.toArray()).toString() as SharedThing;
+    const thing = made.get(name) ?? makers[name](folder);
+    made.set(name, thing);
+    socket.end(JSON.stringify({ answer: (await thing).answer }));
+  } catch (error) {
+    socket.end(JSON.stringify({ error: error instanceof Error ? error.message : String(error) }));
+  }
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise((closed) => {
+    server.close(() => closed());
+  });
+}
