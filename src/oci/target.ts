@@ -49,6 +49,12 @@ export interface Target {
   /** Points a tag at a manifest or index that is there already. */
   tag(descriptor: Descriptor, tag: string, signal?: AbortSignal): Promise<void>;
 
+  /**
+   * Makes a manifest or index findable that gets no tag (an entry of a layout's index.json, a root of the local store).
+   * Absent where everything can be found by its digest anyway.
+   */
+  addRoot?(descriptor: Descriptor, signal?: AbortSignal): Promise<void>;
+
   /** Where others in the same registry could mount this blob from. Registries only. */
   origin?(descriptor: Descriptor): BlobOrigin | undefined;
 }

@@ -1,0 +1,177 @@
+import pLimit from 'p-limit';
+import { DogwoodError } from '../errors.ts';
+import { bytesContent, type Content } from './content.ts';
+import type { Descriptor, Platform } from './descriptor.ts';
+import type { Digest } from './digest.ts';
+import { childrenOf, isForeignLayer } from './graph.ts';
+import { resolvePlatform } from './load.ts';
+import { isManifestOrIndexType } from './media-types.ts';
+import type { PutResult, Target } from './target.ts';
+import { readDocument } from './verify.ts';
+
+/** `foreign`: a layer that may not be passed on and was left out, as other tools do. */
+export type CopyOutcome = PutResult['outcome'] | 'foreign';
+
+export type CopyEvent =
+  | { readonly type: 'found'; readonly descriptor: Descriptor }
+  | { readonly type: 'bytes'; readonly descriptor: Descriptor; readonly count: number }
+  | { readonly type: 'done'; readonly descriptor: Descriptor; readonly outcome: CopyOutcome }
+  | { readonly type: 'tagged'; readonly descriptor: Descriptor; readonly tag: string };
+
+export interface CopyOptions {
+  /** Blobs on their way at once; 4 unless told. */
+  readonly concurrency?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Named last, when everything is there. Without one the image is made findable where that needs doing. */
+  readonly tag?: string | undefined;
+  /** Copies the one image of an index for this platform; otherwise an index travels whole, attestations included. */
+  readonly platform?: Platform | undefined;
+  /** `found` once per blob and document, `bytes` as they pass (again in a retry), `done` once. */
+  readonly onEvent?: ((event: CopyEvent) => void) | undefined;
+}
+
+export interface CopiedBlob {
+  readonly descriptor: Descriptor;
+  readonly outcome: CopyOutcome;
+}
+
+export interface CopyResult {
+  /** What was copied: the descriptor asked for, or the image of it for the platform asked for. */
+  readonly descriptor: Descriptor;
+  /** Every blob and document once. */
+  readonly blobs: readonly CopiedBlob[];
+  /** Bytes of what was sent. */
+  readonly sentBytes: number;
+  /** Bytes of what was there already or mounted. */
+  readonly skippedBytes: number;
+}
+
+/** Deeper nesting of indexes than anybody has a use for. */
+const MAX_DEPTH = 8;
+
+/**
+ * Copies an image or index, the only way that whole images travel: what a document names before the document, each
+ * blob once, the tag last. The source's bytes are checked by the target that takes them in, so each is hashed once.
+ *
+ * When one blob fails the others are stopped, and nothing runs any more when this rejects.
+ *
+ * @throws what the targets throw; MANIFEST_INVALID, PLATFORM_NOT_FOUND, CANCELLED
+ */
+export async function copy(
+  from: Target,
+  to: Target,
+  descriptor: Descriptor,
+  options: CopyOptions = {},
+): Promise<CopyResult> {
+  const failure = new AbortController();
+  const signal = options.signal ? AbortSignal.any([options.signal, failure.signal]) : failure.signal;
+  const root =
+    options.platform === undefined
+      ? descriptor
+      : await resolvePlatform(from, descriptor, options.platform, signal);
+  const run = createRun(from, to, options, signal, failure);
+  try {
+    await run.copyNode(root, 0);
+  } catch (error) {
+    // Streams that were stopped only say so; the signals know what came first.
+    options.signal?.throwIfAborted();
+    throw failure.signal.aborted ? failure.signal.reason : error;
+  }
+  if (options.tag !== undefined) {
+    await to.tag(root, options.tag, signal);
+    options.onEvent?.({ type: 'tagged', descriptor: root, tag: options.tag });
+  } else {
+    await to.addRoot?.(root, signal);
+  }
+  const bytes = (outcomes: readonly CopyOutcome[]): number =>
+    run.blobs
+      .filter((blob) => outcomes.includes(blob.outcome))
+      .reduce((sum, blob) => sum + blob.descriptor.size, 0);
+  return {
+    descriptor: root,
+    blobs: run.blobs,
+    sentBytes: bytes(['sent']),
+    skippedBytes: bytes(['existing', 'mounted']),
+  };
+}
+
+interface Run {
+  readonly blobs: CopiedBlob[];
+  copyNode(descriptor: Descriptor, depth: number): Promise<void>;
+}
+
+function createRun(
+  from: Target,
+  to: Target,
+  { concurrency = 4, onEvent }: CopyOptions,
+  signal: AbortSignal,
+  failure: AbortController,
+): Run {
+  const limit = pLimit(concurrency);
+  const started = new Map<Digest, Promise<void>>();
+  const blobs: CopiedBlob[] = [];
+
+  const done = (descriptor: Descriptor, outcome: CopyOutcome): void => {
+    blobs.push({ descriptor, outcome });
+    onEvent?.({ type: 'done', descriptor, outcome });
+  };
+
+  const put = (descriptor: Descriptor, content: Content): Promise<void> =>
+    limit(async () => {
+      signal.throwIfAborted();
+      const onBytes = onEvent && ((count: number) => onEvent({ type: 'bytes', descriptor, count }));
+      done(descriptor, (await to.put(content, descriptor, { signal, onBytes })).outcome);
+    });
+
+  const copyDocument = async (descriptor: Descriptor, depth: number): Promise<void> => {
+    if (depth > MAX_DEPTH) {
+      throw new DogwoodError('MANIFEST_INVALID', `${from.name}: indexes nested deeper than ${MAX_DEPTH}`);
+    }
+    const bytes = await limit(() => readDocument(from, descriptor, signal));
+    await allSettled(childrenOf(descriptor, bytes).map((child) => copyNode(child, depth + 1)));
+    await put(descriptor, { ...bytesContent(bytes), ...originsOf(from, descriptor) });
+  };
+
+  const copyOnce = async (descriptor: Descriptor, depth: number): Promise<void> => {
+    try {
+      onEvent?.({ type: 'found', descriptor });
+      if (isForeignLayer(descriptor)) done(descriptor, 'foreign');
+      else if (isManifestOrIndexType(descriptor.mediaType)) await copyDocument(descriptor, depth);
+      else await put(descriptor, blobContent(from, descriptor, signal));
+    } catch (error) {
+      failure.abort(error);
+      throw error;
+    }
+  };
+
+  const copyNode = (descriptor: Descriptor, depth: number): Promise<void> => {
+    let node = started.get(descriptor.digest);
+    if (node === undefined) {
+      node = copyOnce(descriptor, depth);
+      started.set(descriptor.digest, node);
+    }
+    return node;
+  };
+
+  return { blobs, copyNode };
+}
+
+/** The target checks what it takes in, so the source need not. */
+function blobContent(from: Target, descriptor: Descriptor, signal: AbortSignal): Content {
+  return {
+    open: () => from.open(descriptor, { verify: false, signal }),
+    reopenable: true,
+    ...originsOf(from, descriptor),
+  };
+}
+
+function originsOf(from: Target, descriptor: Descriptor): Pick<Content, 'origins'> {
+  const origin = from.origin?.(descriptor);
+  return origin === undefined ? {} : { origins: [origin] };
+}
+
+/** Waits for all, so that nothing runs on, and only then fails. */
+async function allSettled(work: readonly Promise<void>[]): Promise<void> {
+  await Promise.allSettled(work);
+  await Promise.all(work);
+}

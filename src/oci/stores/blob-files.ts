@@ -1,0 +1,198 @@
+import { constants, type Stats } from 'node:fs';
+import { chmod, type FileHandle, mkdir, open, rename, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { addAbortSignal, type Readable } from 'node:stream';
+import type { Content, Expectation } from '../content.ts';
+import type { Descriptor } from '../descriptor.ts';
+import { createDigester, type Digest, type Digester, digestAlgorithm, digestHex } from '../digest.ts';
+import type { OpenOptions, PutOptions, PutResult } from '../target.ts';
+import { mismatch, notFound, sizeMismatch, verified } from '../verify.ts';
+import { errnoOf, fileError } from './file-errors.ts';
+import type { TempFiles } from './temp-files.ts';
+
+const CHUNK = 1024 * 1024;
+
+/** Blobs as files, `blobs/<algorithm>/<hex>` (image-spec image-layout.md). What has such a name is whole. */
+export interface BlobFiles {
+  path(digest: Digest): string;
+  /** The size of the blob in bytes; undefined when it is not there. */
+  size(digest: Digest): Promise<number | undefined>;
+  has(descriptor: Descriptor): Promise<boolean>;
+  open(descriptor: Descriptor, options?: OpenOptions): Promise<Readable>;
+  put(content: Content, expected: Expectation, options?: PutOptions): Promise<PutResult>;
+}
+
+/** @param name of the store, for messages */
+export function createBlobFiles(directory: string, temp: TempFiles, name: string): BlobFiles {
+  const pathOf = (digest: Digest): string =>
+    join(directory, 'blobs', digestAlgorithm(digest), digestHex(digest));
+
+  const size = async (digest: Digest): Promise<number | undefined> => {
+    const stats = await statIfThere(pathOf(digest), name);
+    return stats?.isFile() ? stats.size : undefined;
+  };
+
+  return {
+    path: pathOf,
+    size,
+    has: async (descriptor) => (await size(descriptor.digest)) === descriptor.size,
+
+    async open(descriptor, { verify = true, signal } = {}) {
+      signal?.throwIfAborted();
+      const stream = await openFile(pathOf(descriptor.digest), descriptor, name);
+      const source = verify ? verified(stream, descriptor, name) : stream;
+      return signal === undefined ? source : addAbortSignal(signal, source);
+    },
+
+    async put(content, expected, options = {}) {
+      const there = expected.digest === undefined ? undefined : await size(expected.digest);
+      if (expected.digest !== undefined && there !== undefined && there === (expected.size ?? there)) {
+        return result(expected, expected.digest, there, 'existing');
+      }
+      return await temp.use(async (path) => {
+        const written = await writeVerified(path, content, expected, name, options);
+        await moveInto(directory, path, written.digest, name);
+        return result(expected, written.digest, written.size, 'sent');
+      });
+    },
+  };
+}
+
+/** Writes a stream to a new file and to the disk, hashing it on the way; leaves removing it on failure to the caller. */
+export async function writeVerified(
+  path: string,
+  content: Content,
+  expected: Partial<Expectation>,
+  name: string,
+  { signal, onBytes }: PutOptions = {},
+): Promise<{ digest: Digest; size: number }> {
+  signal?.throwIfAborted();
+  const digester = createDigester(
+    expected.digest === undefined ? 'sha256' : digestAlgorithm(expected.digest),
+  );
+  const file = await open(path, 'wx', 0o644).catch((error: unknown) => {
+    throw fileError(error, `cannot write to ${name}`);
+  });
+  try {
+    const stream = await content.open();
+    if (signal !== undefined) addAbortSignal(signal, stream);
+    await drain(stream, file, digester, expected, name, onBytes);
+    const digest = digester.digest();
+    const wrong = mismatch(expected, digester.size, () => digest, name);
+    if (wrong !== null) throw wrong;
+    // For exchange between users, as skopeo and umoci write them; the folder's mode is where the umask counts.
+    await file.chmod(0o644);
+    await file.sync();
+    return { digest, size: digester.size };
+  } catch (error) {
+    // An aborted stream only says that it was; the signal knows why.
+    signal?.throwIfAborted();
+    throw fileError(error, `cannot write to ${name}`);
+  } finally {
+    await file.close();
+  }
+}
+
+/** One chunk is hashed while the one before it is being written. */
+async function drain(
+  stream: Readable,
+  file: FileHandle,
+  digester: Digester,
+  expected: Partial<Expectation>,
+  name: string,
+  onBytes: ((count: number) => void) | undefined,
+): Promise<void> {
+  let writing: Promise<void> = Promise.resolve();
+  try {
+    for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+      digester.update(chunk);
+      if (expected.size !== undefined && digester.size > expected.size) {
+        throw sizeMismatch({ digest: expected.digest, size: expected.size }, digester.size, name);
+      }
+      onBytes?.(chunk.length);
+      await writing;
+      writing = writeAll(file, chunk);
+      writing.catch(() => {
+        // Awaited with the next chunk, or below.
+      });
+    }
+  } finally {
+    await writing;
+  }
+}
+
+async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
+  for (let done = 0; done < chunk.length; ) {
+    done += (await file.write(chunk, done, chunk.length - done)).bytesWritten;
+  }
+}
+
+async function moveInto(directory: string, from: string, digest: Digest, name: string): Promise<void> {
+  const folder = join(directory, 'blobs', digestAlgorithm(digest));
+  try {
+    await makeFolder(folder);
+    await rename(from, join(folder, digestHex(digest)));
+    await syncFolder(folder);
+  } catch (error) {
+    throw fileError(error, `cannot write to ${name}`);
+  }
+}
+
+/** A folder its owner can use under any umask, and its parents. */
+export async function makeFolder(path: string, mode = 0o755): Promise<void> {
+  try {
+    await mkdir(path, { mode });
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST' && (await stat(path)).isDirectory()) return;
+    if (errnoOf(error) !== 'ENOENT' || dirname(path) === path) throw fileError(error, `cannot make ${path}`);
+    await makeFolder(dirname(path), mode);
+    return await makeFolder(path, mode);
+  }
+  const { mode: got } = await stat(path);
+  if ((got & 0o700) !== 0o700) await chmod(path, (got & 0o777) | 0o700);
+  await syncFolder(dirname(path));
+}
+
+/** Makes renames in a folder last through a power cut (fsync(2)). */
+export async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+async function openFile(path: string, descriptor: Descriptor, name: string): Promise<Readable> {
+  let file: FileHandle;
+  try {
+    // Non-blocking: somebody's layout may hold a FIFO of that name, which would wait for a writer for ever.
+    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') throw notFound(descriptor, name);
+    throw fileError(error, `cannot read ${path}`);
+  }
+  if (!(await file.stat()).isFile()) {
+    await file.close();
+    throw notFound(descriptor, name);
+  }
+  return file.createReadStream({ highWaterMark: CHUNK });
+}
+
+async function statIfThere(path: string, name: string): Promise<Stats | undefined> {
+  try {
+    return await stat(path);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw fileError(error, `cannot read ${name}`);
+  }
+}
+
+function result(
+  expected: Expectation,
+  digest: Digest,
+  size: number,
+  outcome: PutResult['outcome'],
+): PutResult {
+  return { descriptor: { mediaType: expected.mediaType, digest, size }, outcome };
+}
