@@ -1,0 +1,60 @@
+import type { IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
+import { asNetError, NetError } from './net-error.ts';
+
+interface RelayOptions {
+  readonly host: string;
+  /** Milliseconds without a byte although one is wanted. */
+  readonly idleTimeout: number;
+  /** Called once, when the connection is no longer needed. */
+  readonly onEnd: () => void;
+}
+
+/** Held before the peer is asked to wait. Small answers fit, so their connection is free even when nobody reads them. */
+const BUFFER_BYTES = 1024 * 1024;
+
+/** The body of an answer with errors named, and a time limit that runs only while the reader waits for bytes. */
+export function relayBody(response: IncomingMessage, options: RelayOptions): Readable {
+  const { host } = options;
+  const body = new Readable({
+    highWaterMark: BUFFER_BYTES,
+    read() {
+      if (!finished) timer.refresh();
+      response.resume();
+    },
+    destroy(error, callback) {
+      finish();
+      if (!response.complete) response.destroy();
+      callback(error);
+    },
+  });
+  const timer = setTimeout(() => {
+    if (!response.isPaused()) body.destroy(new NetError('timeout', host, 'the answer stalled'));
+  }, options.idleTimeout);
+  let finished = false;
+  const finish = () => {
+    if (finished) return;
+    finished = true;
+    clearTimeout(timer);
+    options.onEnd();
+  };
+  response.on('data', (chunk: Buffer) => {
+    timer.refresh();
+    if (!body.push(chunk)) response.pause();
+  });
+  response.on('end', () => {
+    finish();
+    body.push(null);
+  });
+  const cut = () => new NetError('reset', host, 'the connection was cut before the end of the answer');
+  response.on('error', (error) => {
+    const named = asNetError(error, host);
+    body.destroy(named instanceof Error ? (named instanceof NetError ? cut() : named) : cut());
+  });
+  response.on('close', () => {
+    if (!response.complete) body.destroy(cut());
+  });
+  // Whoever only wants status and headers does not listen here.
+  body.on('error', () => {});
+  return body;
+}

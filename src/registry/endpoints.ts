@@ -1,0 +1,113 @@
+import { DogwoodError } from '../errors.ts';
+import type { HttpClient, HttpResponse } from '../net/http.ts';
+import { NetError } from '../net/net-error.ts';
+import { isRedirect, locationTarget, MAX_REDIRECTS } from '../net/redirect.ts';
+import { registryHost } from '../oci/reference.ts';
+import type { RegistryAuth } from './auth.ts';
+import { discard } from './body.ts';
+import { parseChallenges } from './challenge.ts';
+import type { HostPolicy } from './hosts.ts';
+import { connectionFailure, refusal } from './refusal.ts';
+import { type RetryPolicy, withRetries } from './retry.ts';
+
+/** Where each registry answers, found out once. */
+export interface Endpoints {
+  /** The root of a registry, `https://HOST/`, after a ping that also told which authentication it wants. */
+  find(registry: string, signal?: AbortSignal): Promise<URL>;
+}
+
+interface EndpointOptions {
+  readonly http: HttpClient;
+  readonly auth: RegistryAuth;
+  readonly hosts: HostPolicy;
+  readonly retry: RetryPolicy;
+}
+
+/**
+ * `GET /v2/` (distribution-spec, "Determining Support"), without credentials, once per registry.
+ *
+ * Every registry is spoken to with TLS. Only loopback and hosts named insecure fall back to plain HTTP, and only
+ * when what answers the TLS greeting does not speak TLS (or, without a port, when nothing listens at 443).
+ */
+export function createEndpoints(options: EndpointOptions): Endpoints {
+  const found = new Map<string, Promise<URL>>();
+  return {
+    async find(registry, signal) {
+      const shared = found.get(registry);
+      if (shared !== undefined) {
+        try {
+          return await shared;
+        } catch (error) {
+          // The one who asked first gave up; that is no answer for us.
+          if (signal?.aborted || error instanceof DogwoodError) throw error;
+        }
+      }
+      const own = withRetries(options.retry, () => discover(registry, options, signal), { signal });
+      found.set(registry, own);
+      own.catch(() => found.delete(registry));
+      return await own;
+    },
+  };
+}
+
+async function discover(
+  registry: string,
+  options: EndpointOptions,
+  signal: AbortSignal | undefined,
+): Promise<URL> {
+  const host = registryHost(registry);
+  const what = `${host}: ping`;
+  try {
+    return await ping(registry, new URL(`https://${host}/`), options, signal);
+  } catch (error) {
+    if (!(error instanceof NetError && isNotTls(error, host) && options.hosts.mayBePlain(host))) {
+      throw connectionFailure(error, what);
+    }
+  }
+  try {
+    return await ping(registry, new URL(`http://${host}/`), options, signal);
+  } catch (error) {
+    throw connectionFailure(error, what);
+  }
+}
+
+function isNotTls(error: NetError, host: string): boolean {
+  return (
+    error.kind === 'not-tls' || error.kind === 'reset' || (error.kind === 'refused' && !/:\d+$/.test(host))
+  );
+}
+
+async function ping(
+  registry: string,
+  base: URL,
+  options: EndpointOptions,
+  signal: AbortSignal | undefined,
+): Promise<URL> {
+  const { response, url } = await get(new URL('/v2/', base), options.http, signal);
+  // Another host's challenge says nothing about this registry.
+  const lines = url.origin === base.origin ? response.headers['www-authenticate'] : undefined;
+  const challenges = parseChallenges(lines ?? []);
+  const wantsLogin = response.status === 401 && challenges.length > 0;
+  if (response.status !== 200 && !wantsLogin) {
+    const error = await refusal(response, `${base.host}: ping`, options.retry.clock());
+    if (error.kind.retryable || error.code === 'REGISTRY_DENIED') throw error;
+    throw new DogwoodError('REGISTRY_PROTOCOL', `${error.message} (no answer of a registry)`);
+  }
+  if (wantsLogin) options.auth.learn(registry, base, challenges, []);
+  discard(response);
+  return base;
+}
+
+async function get(
+  address: URL,
+  http: HttpClient,
+  signal: AbortSignal | undefined,
+): Promise<{ response: HttpResponse; url: URL }> {
+  let url = address;
+  for (let hops = 0; ; hops += 1) {
+    const response = await http.request({ method: 'GET', url, signal });
+    if (!isRedirect(response.status) || hops >= MAX_REDIRECTS) return { response, url };
+    discard(response);
+    url = locationTarget(response.headers.location?.[0], url);
+  }
+}

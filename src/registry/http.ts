@@ -1,0 +1,183 @@
+import { DogwoodError } from '../errors.ts';
+import { type Logger, silentLogger } from '../log.ts';
+import type { HttpClient, HttpResponse, RequestBody } from '../net/http.ts';
+import { isRedirect, locationTarget, MAX_REDIRECTS } from '../net/redirect.ts';
+import { registryHost } from '../oci/reference.ts';
+import type { PutResult } from '../oci/target.ts';
+import { type Authorization, createAuth, type RegistryAuth } from './auth.ts';
+import { discard } from './body.ts';
+import { parseChallenges } from './challenge.ts';
+import { anonymous, type CredentialSource } from './credentials.ts';
+import { createEndpoints, type Endpoints } from './endpoints.ts';
+import { createHostPolicy } from './hosts.ts';
+import { connectionFailure, refusal } from './refusal.ts';
+import { DEFAULT_RETRY, type RetryPolicy, withRetries } from './retry.ts';
+import type { Scope } from './scope.ts';
+
+export interface RegistryRequest {
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** As in a Reference: `docker.io`, `127.0.0.1:5000`. */
+  readonly registry: string;
+  /** A path from `/v2/`, or an address that the registry gave. */
+  readonly url: string | URL;
+  readonly scopes: readonly Scope[];
+  /** Statuses that are an answer; all others are thrown. */
+  readonly expect: readonly number[];
+  /** What is asked for, in messages: `blob sha256:... of app`. */
+  readonly what: string;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly body?: RequestBody | undefined;
+  /** False when the body can be opened once only. Default true. */
+  readonly reopenable?: boolean | undefined;
+  /** False throws trouble that may pass at once. Default true. */
+  readonly retry?: boolean | undefined;
+  /**
+   * No retry, and no second try with a new token either: for uploads, whose session is spoilt by a first half.
+   * The caller starts over. Default false.
+   */
+  readonly once?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface RegistryResponse extends HttpResponse {
+  /** Where the answer came from, after redirects: what a relative Location is relative to. */
+  readonly url: URL;
+}
+
+/** One per program run: holds connections, tokens and what is known of each registry. */
+export interface RegistryClient {
+  /**
+   * One request with authentication, redirects and retries. The caller reads or discards the body.
+   *
+   * @throws REGISTRY_* as the table has them, IMAGE_NOT_FOUND or BLOB_NOT_FOUND for 404
+   */
+  send(request: RegistryRequest): Promise<RegistryResponse>;
+  /** Is there a registry that answers at all? Throws what `send` throws. */
+  ping(registry: string, signal?: AbortSignal): Promise<void>;
+  readonly retry: RetryPolicy;
+  readonly logger: Logger;
+  /** Uploads under way, by registry, repository and digest: the same blob is not sent twice at once. */
+  readonly uploads: Map<string, Promise<PutResult>>;
+}
+
+export interface RegistryClientOptions {
+  readonly http: HttpClient;
+  readonly credentials?: CredentialSource | undefined;
+  /** Hosts that may be spoken to in plain HTTP. Loopback always may. */
+  readonly insecureHosts?: readonly string[] | undefined;
+  readonly retry?: Partial<RetryPolicy> | undefined;
+  readonly logger?: Logger | undefined;
+}
+
+interface Context {
+  readonly http: HttpClient;
+  readonly auth: RegistryAuth;
+  readonly endpoints: Endpoints;
+  readonly retry: RetryPolicy;
+}
+
+export function createRegistryClient(options: RegistryClientOptions): RegistryClient {
+  const retry = { ...DEFAULT_RETRY, ...options.retry };
+  const hosts = createHostPolicy(options.insecureHosts);
+  const { http } = options;
+  const auth = createAuth({ http, credentials: options.credentials ?? anonymous, hosts, retry });
+  const endpoints = createEndpoints({ http, auth, hosts, retry });
+  const context: Context = { http, auth, endpoints, retry };
+  return {
+    retry,
+    logger: options.logger ?? silentLogger,
+    uploads: new Map(),
+    async ping(registry, signal) {
+      await endpoints.find(registry, signal);
+    },
+    async send(request) {
+      const once = async () => {
+        try {
+          return await attempt(request, context);
+        } catch (error) {
+          throw connectionFailure(error, label(request));
+        }
+      };
+      const alone = request.once || request.retry === false;
+      return alone ? await once() : await withRetries(retry, once, { signal: request.signal });
+    },
+  };
+}
+
+function label(request: RegistryRequest): string {
+  return `${registryHost(request.registry)}: ${request.method} ${request.what}`;
+}
+
+async function attempt(request: RegistryRequest, context: Context): Promise<RegistryResponse> {
+  const base = await context.endpoints.find(request.registry, request.signal);
+  const address = typeof request.url === 'string' ? new URL(request.url, base) : request.url;
+  for (let refreshed = false; ; refreshed = true) {
+    const { response, authorization } = await follow(request, address, base, context);
+    if (request.expect.includes(response.status)) return response;
+    const asked = response.status === 401 && response.url.origin === base.origin;
+    if (asked) {
+      authorization?.forget();
+      const challenges = parseChallenges(response.headers['www-authenticate'] ?? []);
+      if (challenges.length > 0) context.auth.learn(request.registry, base, challenges, request.scopes);
+      if (!refreshed && !request.once) {
+        const next = await context.auth.authorize(request.registry, request.scopes, request.signal);
+        // The very same words would get the very same answer.
+        if (next !== undefined && next.value !== authorization?.value) {
+          discard(response);
+          continue;
+        }
+      }
+    }
+    throw await explain(response, request, context);
+  }
+}
+
+async function explain(
+  response: RegistryResponse,
+  request: RegistryRequest,
+  context: Context,
+): Promise<DogwoodError> {
+  const error = await refusal(response, label(request), context.retry.clock());
+  if (error.kind.fault !== 'auth') return error;
+  return new DogwoodError(error.code, `${error.message}; ${await context.auth.identity(request.registry)}`);
+}
+
+/**
+ * Sends a request to an address and wherever that leads. Only requests to the registry's own origin carry
+ * `Authorization`: what it redirects to is often a storage host with a signed address, which refuses a second
+ * proof and must not see the first (distribution-spec, "clients MUST NOT forward Authorization").
+ */
+async function follow(
+  request: RegistryRequest,
+  address: URL,
+  base: URL,
+  context: Context,
+): Promise<{ response: RegistryResponse; authorization: Authorization | undefined }> {
+  let url = address;
+  for (let hops = 0; ; hops += 1) {
+    const authorization =
+      url.origin === base.origin
+        ? await context.auth.authorize(request.registry, request.scopes, request.signal)
+        : undefined;
+    const answer = await context.http.request({
+      method: request.method,
+      url,
+      headers: {
+        'accept-encoding': 'identity',
+        ...request.headers,
+        ...(authorization && { authorization: authorization.value }),
+      },
+      body: request.body,
+      signal: request.signal,
+    });
+    const response = { ...answer, url };
+    if (!isRedirect(answer.status)) return { response, authorization };
+    if (request.body !== undefined && request.reopenable === false) return { response, authorization };
+    const isRead = request.method === 'GET' || request.method === 'HEAD';
+    if (hops >= MAX_REDIRECTS || (!isRead && answer.status !== 307 && answer.status !== 308)) {
+      return { response, authorization };
+    }
+    discard(answer);
+    url = locationTarget(answer.headers.location?.[0], url);
+  }
+}

@@ -1,0 +1,216 @@
+import { Readable } from 'node:stream';
+import { DogwoodError } from '../errors.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import { digestOf, isDigest } from '../oci/digest.ts';
+import { MAX_DOCUMENT_BYTES } from '../oci/documents.ts';
+import { isManifestOrIndexType, MEDIA_TYPES } from '../oci/media-types.ts';
+import { notFound, sizeMismatch, verified } from '../oci/verify.ts';
+import { discard, header, readBody } from './body.ts';
+import type { RegistryClient, RegistryResponse } from './http.ts';
+import { connectionFailure } from './refusal.ts';
+import { mayPass, retryDelay } from './retry.ts';
+import { pullScope, type Scope } from './scope.ts';
+
+/** One repository of one registry, as a Reference names it. */
+export interface Repository {
+  readonly registry: string;
+  readonly repository: string;
+}
+
+interface ReadOptions {
+  /** Default: `pull` on the repository. */
+  readonly scopes?: readonly Scope[] | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Registries answer 404, or convert, when the type they hold is not in the list (image-spec#1150). */
+const ACCEPT_MANIFESTS = [
+  MEDIA_TYPES.ociIndex,
+  MEDIA_TYPES.ociManifest,
+  MEDIA_TYPES.dockerManifestList,
+  MEDIA_TYPES.dockerManifest,
+].join(', ');
+
+/** Where a blob or manifest lies under its repository. */
+export function contentPath(
+  { repository }: Repository,
+  content: Pick<Descriptor, 'mediaType' | 'digest'>,
+): string {
+  const place = isManifestOrIndexType(content.mediaType) ? 'manifests' : 'blobs';
+  return `/v2/${repository}/${place}/${content.digest}`;
+}
+
+/**
+ * The size of a blob or manifest that is there; undefined when it is not. One HEAD.
+ *
+ * A registry that does not tell the size is believed to hold what the caller expects.
+ */
+export async function sizeOfContent(
+  client: RegistryClient,
+  repository: Repository,
+  content: Pick<Descriptor, 'mediaType' | 'digest'> & { readonly size?: number | undefined },
+  options: ReadOptions = {},
+): Promise<number | undefined> {
+  const response = await client.send({
+    ...common(repository, options),
+    method: 'HEAD',
+    url: contentPath(repository, content),
+    headers: { accept: isManifestOrIndexType(content.mediaType) ? ACCEPT_MANIFESTS : '*/*' },
+    what: `${content.digest} of ${repository.repository}`,
+    expect: [200, 404],
+  });
+  discard(response);
+  if (response.status === 404) return undefined;
+  const length = header(response, 'content-length');
+  return length === undefined ? content.size : Number(length);
+}
+
+/**
+ * What a tag or digest names; undefined when there is nothing. One HEAD, and a GET where the registry's HEAD does
+ * not tell digest, size and type.
+ *
+ * @throws DIGEST_MISMATCH when a digest is asked for and another answers
+ */
+export async function resolveManifest(
+  client: RegistryClient,
+  repository: Repository,
+  reference: string,
+  options: ReadOptions = {},
+): Promise<Descriptor | undefined> {
+  const request = {
+    ...common(repository, options),
+    url: `/v2/${repository.repository}/manifests/${reference}`,
+    headers: { accept: ACCEPT_MANIFESTS },
+    what: `manifest ${reference} of ${repository.repository}`,
+    expect: [200, 404],
+  };
+  const head = await client.send({ ...request, method: 'HEAD' });
+  discard(head);
+  if (head.status === 404) return undefined;
+  let found = described(head);
+  if (found === undefined) {
+    const response = await client.send({ ...request, method: 'GET' });
+    if (response.status === 404) {
+      discard(response);
+      return undefined;
+    }
+    const bytes = await readBody(response, MAX_DOCUMENT_BYTES, request.what);
+    found = { mediaType: contentType(response), digest: digestOf(bytes), size: bytes.length };
+  }
+  // Only comparable when the algorithms agree; what is opened later is verified either way.
+  if (isDigest(reference) && found.digest !== reference) {
+    throw new DogwoodError(
+      'DIGEST_MISMATCH',
+      `${repository.registry}: ${request.what} answers as ${found.digest}`,
+    );
+  }
+  return found;
+}
+
+function described(response: RegistryResponse): Descriptor | undefined {
+  const digest = header(response, 'docker-content-digest');
+  const size = header(response, 'content-length');
+  const mediaType = contentType(response);
+  if (digest === undefined || !isDigest(digest) || size === undefined || !isManifestOrIndexType(mediaType)) {
+    return undefined;
+  }
+  return { mediaType, digest, size: Number(size) };
+}
+
+function contentType(response: RegistryResponse): string {
+  return (header(response, 'content-type') ?? '').split(';')[0]?.trim() ?? '';
+}
+
+/**
+ * The bytes of a blob or manifest. A connection that breaks half-way is taken up again where it broke (RFC 9110
+ * section 14.2, Range), as often as the client retries anything.
+ *
+ * @throws BLOB_NOT_FOUND; SIZE_MISMATCH and DIGEST_MISMATCH fail the stream
+ */
+export async function openContent(
+  client: RegistryClient,
+  repository: Repository,
+  descriptor: Descriptor,
+  options: ReadOptions & { readonly verify?: boolean | undefined } = {},
+): Promise<Readable> {
+  const name = `docker://${repository.registry}/${repository.repository}`;
+  const ask = (from: number) => get(client, repository, descriptor, options, from);
+  const first = await ask(0);
+  if (first.status === 404) {
+    discard(first);
+    throw notFound(descriptor, name);
+  }
+  const length = header(first, 'content-length');
+  if (length !== undefined && Number(length) !== descriptor.size) {
+    first.body.destroy();
+    throw sizeMismatch(descriptor, Number(length), name);
+  }
+  const whole = Readable.from(resuming(client, first, descriptor, ask, options.signal), {
+    objectMode: false,
+    highWaterMark: 1024 * 1024,
+  });
+  return options.verify === false ? whole : verified(whole, descriptor, name);
+}
+
+async function get(
+  client: RegistryClient,
+  repository: Repository,
+  descriptor: Descriptor,
+  options: ReadOptions,
+  from: number,
+): Promise<RegistryResponse> {
+  const isDocument = isManifestOrIndexType(descriptor.mediaType);
+  return await client.send({
+    ...common(repository, options),
+    method: 'GET',
+    url: contentPath(repository, descriptor),
+    headers: {
+      accept: isDocument ? ACCEPT_MANIFESTS : '*/*',
+      ...(from > 0 && { range: `bytes=${from}-` }),
+    },
+    what: `${descriptor.digest} of ${repository.repository}`,
+    expect: from > 0 ? [206] : [200, 404],
+  });
+}
+
+async function* resuming(
+  client: RegistryClient,
+  first: RegistryResponse,
+  descriptor: Descriptor,
+  ask: (from: number) => Promise<RegistryResponse>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Buffer> {
+  let response = first;
+  let received = 0;
+  for (let attempt = 1; ; ) {
+    try {
+      for await (const chunk of response.body as AsyncIterable<Buffer>) {
+        received += chunk.length;
+        yield chunk;
+      }
+      return;
+    } catch (error) {
+      signal?.throwIfAborted();
+      const failure = connectionFailure(error, `${descriptor.digest} after ${received} bytes`);
+      attempt += 1;
+      const canResume = received > 0 && received < descriptor.size && attempt <= client.retry.attempts;
+      if (!canResume || !mayPass(failure)) throw failure;
+      await client.retry.sleep(retryDelay(client.retry, attempt, undefined), signal);
+      client.logger.debug('download resumed', { digest: descriptor.digest, from: received });
+      response = await ask(received);
+      const range = header(response, 'content-range');
+      if (range !== undefined && !range.startsWith(`bytes ${received}-`)) {
+        response.body.destroy();
+        throw failure;
+      }
+    }
+  }
+}
+
+function common(repository: Repository, options: ReadOptions) {
+  return {
+    registry: repository.registry,
+    scopes: options.scopes ?? [pullScope(repository.repository)],
+    signal: options.signal,
+  };
+}

@@ -1,0 +1,101 @@
+import type { RequestBody } from '../net/http.ts';
+import type { Content, Expectation } from '../oci/content.ts';
+import { createDigester, type Digest, digestAlgorithm } from '../oci/digest.ts';
+import { mismatch, sizeMismatch } from '../oci/verify.ts';
+
+/** Content on its way into a request: hashed and counted as it passes, and stopped before it lies. */
+export interface CheckedBody {
+  readonly request: RequestBody;
+  /** True once the content was opened: what cannot be opened again cannot be sent again. */
+  readonly opened: boolean;
+  /** What the content's own source threw, or how it differs from what was expected; undefined when all went well. */
+  readonly sourceError: Error | undefined;
+  /** Of what passed, when it has all passed. */
+  readonly digest: Digest;
+  readonly size: number;
+}
+
+/**
+ * The last chunk is held back until size and digest are known: content that does not match never becomes a whole
+ * request, so that a registry has nothing to keep.
+ */
+export function checkedBody(
+  content: Content,
+  expected: Expectation,
+  what: string,
+  onBytes?: (count: number) => void,
+): CheckedBody {
+  let opened = false;
+  let sourceError: Error | undefined;
+  let seen: { digest: Digest; size: number } | undefined;
+
+  async function* check(source: AsyncIterable<Uint8Array>, stopped: AbortSignal) {
+    const digester = createDigester(expected.digest && digestAlgorithm(expected.digest));
+    let held: Uint8Array | undefined;
+    try {
+      for await (const chunk of source) {
+        digester.update(chunk);
+        if (expected.size !== undefined && digester.size > expected.size) {
+          throw sizeMismatch({ digest: expected.digest, size: expected.size }, digester.size, what);
+        }
+        if (held !== undefined) {
+          yield held;
+          onBytes?.(held.length);
+        }
+        held = chunk;
+      }
+      const { size } = digester;
+      const digest = digester.digest();
+      const wrong = mismatch(expected, size, () => digest, what);
+      if (wrong !== null) throw wrong;
+      seen = { digest, size };
+    } catch (error) {
+      // A source that was let go because nobody wants its bytes any more did nothing wrong.
+      if (!stopped.aborted) sourceError = toError(error);
+      throw error;
+    }
+    if (held === undefined) return;
+    yield held;
+    onBytes?.(held.length);
+  }
+
+  return {
+    request: {
+      size: expected.size,
+      async open(stopped) {
+        opened = true;
+        try {
+          const source = await content.open();
+          const letGo = () => source.destroy();
+          if (stopped.aborted) letGo();
+          else stopped.addEventListener('abort', letGo, { once: true });
+          return check(source, stopped);
+        } catch (error) {
+          sourceError = toError(error);
+          throw error;
+        }
+      },
+    },
+    get opened() {
+      return opened;
+    },
+    get sourceError() {
+      return sourceError;
+    },
+    get digest() {
+      return complete(seen).digest;
+    },
+    get size() {
+      return complete(seen).size;
+    },
+  };
+}
+
+function complete<T>(seen: T | undefined): T {
+  if (seen === undefined) throw new Error('the content has not passed yet');
+  return seen;
+}
+
+function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}
