@@ -1,6 +1,7 @@
 import type { BuildResult } from './result.ts';
+import type { Step } from './step.ts';
 
-export type Step = 'source' | 'detect' | 'plan' | 'build' | 'validate' | 'push';
+export type { Step };
 
 /** Everything that happens in a build, in order. The terminal, `--progress json`, a log store read the same stream. */
 export type BuildEvent =

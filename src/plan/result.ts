@@ -1,8 +1,8 @@
 import type { ErrorCode } from '../errors.ts';
 import type { Platform } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
-import type { Step } from './events.ts';
 import type { Strategy } from './request.ts';
+import type { Step } from './step.ts';
 
 export type LayerOrigin = 'base' | 'user' | 'launcher' | 'slug' | 'image';
 
