@@ -1,0 +1,83 @@
+import type { Transform } from 'node:stream';
+import { DogwoodError, type ErrorCode } from '../../errors.ts';
+import type { ByteReader } from './byte-reader.ts';
+
+/** One of `node:zlib`'s decompressing streams; `bytesWritten` counts the input that it has used. */
+export type Decoder = Transform & { readonly bytesWritten: number };
+
+/**
+ * Output comes in pieces of 1 MiB (each costs a round trip to the main thread) and may run 8 MiB ahead: then the
+ * thread pool inflates the next piece while the main thread hashes the last.
+ */
+export const DECODER_OPTIONS = { chunkSize: 1024 * 1024, readableHighWaterMark: 8 * 1024 * 1024 } as const;
+
+/**
+ * Feeds a decoder from `input` and gives its output. When the compressed data ends within a chunk, what is behind
+ * it is given back to `input`: that is how framing is seen, which node:zlib's own gunzip hides.
+ *
+ * @param code what bad data is called, GZIP_INVALID or ZSTD_INVALID; errors of the source pass unchanged
+ */
+export async function* runDecoder(
+  decoder: Decoder,
+  input: ByteReader,
+  code: ErrorCode,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let sourceFailure: { readonly error: unknown } | undefined;
+  const feeding = feed(decoder, input).catch((error: unknown) => {
+    sourceFailure = { error };
+    decoder.destroy();
+  });
+  try {
+    for await (const chunk of decoder as AsyncIterable<Buffer>) yield chunk;
+    // What was read too far is back in `input` before anyone reads on.
+    await feeding;
+  } catch (error) {
+    if (sourceFailure === undefined) throw damaged(code, error);
+  } finally {
+    // Not awaited when the consumer leaves early: the source may be waiting for bytes that never come.
+    decoder.destroy();
+  }
+  if (sourceFailure !== undefined) throw sourceFailure.error;
+}
+
+async function feed(decoder: Decoder, input: ByteReader): Promise<void> {
+  while (!decoder.destroyed) {
+    const chunk = await input.pull();
+    if (chunk === undefined) {
+      decoder.end();
+      return;
+    }
+    const before = decoder.bytesWritten;
+    await written(decoder, chunk);
+    const used = decoder.bytesWritten - before;
+    if (used < chunk.length) {
+      input.unread(chunk.subarray(used));
+      return;
+    }
+  }
+}
+
+/** Resolves when the decoder is done with the chunk, or broken: its error comes out of the reading side. */
+function written(decoder: Decoder, chunk: Uint8Array): Promise<void> {
+  return new Promise((resolve) => {
+    decoder.write(chunk, () => resolve());
+  });
+}
+
+/** node:zlib's error as ours; its message says what is wrong with the data. */
+export function damaged(code: ErrorCode, error: unknown): unknown {
+  if (!(error instanceof Error) || !isDataError(error)) return error;
+  const problem =
+    (error as NodeJS.ErrnoException).code === 'Z_BUF_ERROR' ? 'it was cut short' : error.message;
+  return new DogwoodError(
+    code,
+    `the ${code === 'ZSTD_INVALID' ? 'zstd' : 'gzip'} data is damaged: ${problem}`,
+    {
+      cause: error,
+    },
+  );
+}
+
+function isDataError(error: NodeJS.ErrnoException): boolean {
+  return /^(?:Z_|ZSTD_)/.test(error.code ?? '');
+}
