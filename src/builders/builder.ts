@@ -2,6 +2,7 @@ import type { Logger } from '../log.ts';
 import type { Descriptor, Platform } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Image } from '../oci/image.ts';
+import type { FileDigests, Verdicts } from '../oci/stores/local-index.ts';
 import type { Target } from '../oci/target.ts';
 import type { BuildPlan } from '../plan/build-plan.ts';
 import type { Finding } from '../plan/detection.ts';
@@ -10,13 +11,10 @@ import type { BuildRequest, Strategy } from '../plan/request.ts';
 import type { LayerOrigin } from '../plan/result.ts';
 import type { ArchiveSource, Source } from '../source/source.ts';
 
-/** What earlier runs found out, kept in the local store. Values are JSON; readers check what they get. */
+/** What earlier runs found out, kept in the local store. Verdicts are JSON; readers check what they get. */
 export interface Facts {
-  get(kind: string, key: string): unknown;
-  set(kind: string, key: string, value: unknown): void;
-  /** Digest of a file whose stat record is known, without reading it. */
-  knownFileDigest(path: string): Promise<Digest | undefined>;
-  rememberFile(path: string, digest: Digest): Promise<void>;
+  readonly verdicts: Verdicts;
+  readonly fileDigests: FileDigests;
 }
 
 /** An image together with where its blobs can be read. */

@@ -25,7 +25,12 @@ export async function detect(
         evidence: [],
       });
     } else if (builder === undefined) {
-      candidates.push({ strategy: name, chosen: false, reason: 'this version has no such builder', evidence: [] });
+      candidates.push({
+        strategy: name,
+        chosen: false,
+        reason: 'this version has no such builder',
+        evidence: [],
+      });
     } else if (strategy !== undefined) {
       candidates.push({ strategy: name, chosen: false, reason: `${strategy} comes first`, evidence: [] });
     } else {

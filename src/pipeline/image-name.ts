@@ -5,7 +5,11 @@ import { parseReference, type Reference } from '../oci/reference.ts';
 export type ImageName =
   | { readonly transport: 'registry'; readonly reference: Reference }
   | { readonly transport: 'local'; readonly name: string }
-  | { readonly transport: 'oci' | 'oci-archive' | 'docker-archive'; readonly path: string; readonly name: string | undefined }
+  | {
+      readonly transport: 'oci' | 'oci-archive' | 'docker-archive';
+      readonly path: string;
+      readonly name: string | undefined;
+    }
   | { readonly transport: 'docker-daemon'; readonly name: string };
 
 /** What a bare word means: a registry for `-t`, `push` and `--base`, the local store for commands on an image. */
@@ -23,7 +27,10 @@ export function parseImageName(text: string, bare: BareMeans): ImageName {
   const transport = FILE_TRANSPORTS.find((candidate) => candidate === scheme);
   if (transport !== undefined) return file(transport, rest, text);
   if (/^[a-z-]+:\/\//.test(text)) {
-    throw new DogwoodError('TRANSPORT_UNKNOWN', `${JSON.stringify(text.slice(0, 160))} has an unknown transport`);
+    throw new DogwoodError(
+      'TRANSPORT_UNKNOWN',
+      `${JSON.stringify(text.slice(0, 160))} has an unknown transport`,
+    );
   }
   return bare === 'registry' ? registry(text) : local(text, text);
 }
@@ -37,15 +44,20 @@ function registry(text: string): ImageName {
   return { transport: 'registry', reference: parseReference(text) };
 }
 
-const LOCAL_NAME = /^[A-Za-z0-9][A-Za-z0-9._/-]*(?::[A-Za-z0-9_][A-Za-z0-9._-]{0,127}|@sha256:[a-f0-9]{64})?$/;
+const LOCAL_NAME =
+  /^[A-Za-z0-9][A-Za-z0-9._/-]*(?::[A-Za-z0-9_][A-Za-z0-9._-]{0,127}|@sha256:[a-f0-9]{64})?$/;
 
 /** A name of the local store always has a tag. */
 function local(rest: string, text: string): ImageName {
   if (/^sha256:[a-f0-9]{64}$/.test(rest)) return { transport: 'local', name: rest };
   if (!LOCAL_NAME.test(rest)) {
-    throw new DogwoodError('REFERENCE_INVALID', `${JSON.stringify(text.slice(0, 160))} is no name of the local store`, {
-      hint: 'Write local:NAME[:TAG]; an image elsewhere needs its transport, as in oci:DIR or docker://HOST/REPOSITORY.',
-    });
+    throw new DogwoodError(
+      'REFERENCE_INVALID',
+      `${JSON.stringify(text.slice(0, 160))} is no name of the local store`,
+      {
+        hint: 'Write local:NAME[:TAG]; an image elsewhere needs its transport, as in oci:DIR or docker://HOST/REPOSITORY.',
+      },
+    );
   }
   const at = rest.indexOf('@');
   if (at >= 0) return { transport: 'local', name: rest.slice(at + 1) };

@@ -3,6 +3,7 @@ import { open, stat } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { DogwoodError } from '../errors.ts';
+import { stampFile } from '../oci/stores/local-index.ts';
 import { remoteContent } from './remote.ts';
 import type { ArchiveSource, Source } from './source.ts';
 import { spool } from './spool.ts';
@@ -60,7 +61,7 @@ async function openPath(text: string): Promise<Source> {
   return openFile(text, path, found.size);
 }
 
-function openFile(text: string, path: string, size: number): ArchiveSource {
+async function openFile(text: string, path: string, size: number): Promise<ArchiveSource> {
   const unreadable = (cause: NodeJS.ErrnoException): never => {
     throw new DogwoodError('SOURCE_UNREADABLE', `${text} cannot be read: ${cause.code ?? cause.message}`, {
       cause,
@@ -69,7 +70,7 @@ function openFile(text: string, path: string, size: number): ArchiveSource {
   return {
     kind: 'archive',
     name: basename(path),
-    path,
+    stamp: await stampFile(path),
     size,
     content: {
       reopenable: true,
@@ -96,7 +97,7 @@ async function openStandardInput(environment: SourceEnvironment): Promise<Archiv
   return {
     kind: 'archive',
     name: 'standard input',
-    path: undefined,
+    stamp: undefined,
     size: undefined,
     content: { reopenable: true, open: async () => kept.open() },
     head: (limit) => readHead(kept.open(), limit),
@@ -114,7 +115,7 @@ function openRemote(url: string, environment: SourceEnvironment): ArchiveSource 
     kind: 'archive',
     // A presigned URL's query is a credential: it never leaves this function.
     name: `${origin}${pathname}`,
-    path: undefined,
+    stamp: undefined,
     size: undefined,
     content: remote,
     head: remote.head,

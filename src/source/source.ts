@@ -1,12 +1,13 @@
 import type { Content } from '../oci/content.ts';
+import type { FileStamp } from '../oci/stores/local-index.ts';
 
 /** One file of bytes: a slug, a source tarball, an image archive. */
 export interface ArchiveSource {
   readonly kind: 'archive';
   /** For messages and for naming the image: the file's name, `standard input`, a URL without its query. */
   readonly name: string;
-  /** Where it lies, when it is a file of this machine. */
-  readonly path: string | undefined;
+  /** Where it lies, when it is a file of this machine, and what the file was like before it was read. */
+  readonly stamp: FileStamp | undefined;
   /** Bytes, where known beforehand. */
   readonly size: number | undefined;
   /** Always reopenable: standard input is kept aside, a URL is asked again. */

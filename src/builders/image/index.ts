@@ -1,7 +1,11 @@
-import { DogwoodError } from '../../errors.ts';
-import { loadImageOrIndex } from '../../oci/load.ts';
+import type { Descriptor } from '../../oci/descriptor.ts';
+import { loadImage, loadImageOrIndex } from '../../oci/load.ts';
+import type { Compression } from '../../oci/media-types.ts';
+import { recompress } from '../../oci/recompress.ts';
+import type { Target } from '../../oci/target.ts';
+import type { BuildPlan } from '../../plan/build-plan.ts';
 import { readProcesses } from '../../plan/processes.ts';
-import type { Builder } from '../builder.ts';
+import type { BuildContext, Builder, Built } from '../builder.ts';
 
 /** Finished images, taken as they are, byte for byte. */
 export const imageBuilder: Builder = {
@@ -9,10 +13,18 @@ export const imageBuilder: Builder = {
 
   async detect(source, _request, context) {
     if (source.kind === 'image') {
-      return { applies: true, reason: 'the source names an image with its transport', evidence: [source.reference] };
+      return {
+        applies: true,
+        reason: 'the source names an image with its transport',
+        evidence: [source.reference],
+      };
     }
     if (source.kind === 'tree') {
-      return { applies: false, reason: 'a folder is no image; an OCI layout is written oci:DIR', evidence: [] };
+      return {
+        applies: false,
+        reason: 'a folder is no image; an OCI layout is written oci:DIR',
+        evidence: [],
+      };
     }
     const members = await context.imageArchiveMembers(source);
     return members.length > 0
@@ -28,15 +40,43 @@ export const imageBuilder: Builder = {
       platform: request.platform,
       labels: {},
       epoch: request.epoch,
-      details: { strategy: 'image', reference: source.name, digest: descriptor.digest, compression: request.compression },
+      details: {
+        strategy: 'image',
+        reference: source.name,
+        digest: descriptor.digest,
+        compression: request.compression,
+      },
     };
   },
 
   async build(plan, context) {
-    if (Object.keys(plan.labels).length > 0) throw new DogwoodError('USAGE', 'an image is taken as it is; it gets no labels');
     const { descriptor, from } = await context.openImage(context.source);
-    const loaded = await loadImageOrIndex(from, descriptor);
+    if (plan.details.strategy !== 'image')
+      throw new Error('the image builder was given a plan of another strategy');
+    const { compression } = plan.details;
+    if (compression !== 'keep') return recompressed(plan, compression, { descriptor, from }, context);
+    const loaded = await loadImageOrIndex(from, descriptor, { signal: context.signal });
     const processes = loaded.kind === 'image' ? readProcesses(loaded.config) : {};
     return { descriptor, from, origins: new Map(), processes };
   },
 };
+
+/** Other compression, other layer digests: the one platform's image is written anew, its config byte for byte. */
+async function recompressed(
+  plan: BuildPlan,
+  compression: Compression,
+  source: { readonly descriptor: Descriptor; readonly from: Target },
+  context: BuildContext,
+): Promise<Built> {
+  const { signal } = context;
+  const image = await loadImage(source.from, source.descriptor, { platform: plan.platform, signal });
+  let bytes = 0;
+  const descriptor = await recompress(image, compression, context.sink, {
+    signal,
+    onBytes(count) {
+      bytes += count;
+      context.emit({ type: 'progress', step: 'build', transfer: 'layers', bytes, total: null, done: false });
+    },
+  });
+  return { descriptor, from: context.sink, origins: new Map(), processes: readProcesses(image.config) };
+}

@@ -4,8 +4,8 @@ import { DogwoodError } from '../../errors.ts';
 import { decompress } from '../../oci/compression/decompress.ts';
 import type { Layer } from '../../oci/image.ts';
 import { layerCompression } from '../../oci/media-types.ts';
-import { readTar } from '../../oci/tar/members.ts';
 import type { TarEntry } from '../../oci/tar/entry.ts';
+import { readTar } from '../../oci/tar/members.ts';
 import type { Facts, ResolvedImage } from '../builder.ts';
 import type { Accounts } from './user.ts';
 
@@ -34,7 +34,7 @@ export async function readBaseFacts(
   signal: AbortSignal,
 ): Promise<BaseFacts> {
   const key = base.image.descriptor.digest;
-  const known = baseFacts.safeParse(facts.get(FACT, key)).data;
+  const known = baseFacts.safeParse(await facts.verdicts.get(FACT, key)).data;
   if (known) return known;
   const found = new Map<string, string>();
   for (const layer of base.image.layers.toReversed()) await readLayer(layer, found, signal);
@@ -44,7 +44,7 @@ export async function readBaseFacts(
     app: appKind(found.get('app')),
     bash: BASH_PATHS.some((path) => (found.get(path) ?? GONE) !== GONE),
   };
-  facts.set(FACT, key, result);
+  await facts.verdicts.put(FACT, key, result);
   return result;
 }
 

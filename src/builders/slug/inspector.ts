@@ -40,7 +40,8 @@ function neededChange(entry: TarEntry, owner: Owner, folders: ReadonlySet<string
     return `belongs to ${entry.uid}:${entry.gid}; ids from 1 to ${MAX_ID} can be kept`;
   }
   if (entry.type !== 'symlink' && (entry.mode & 0o6000) !== 0) return 'is setuid or setgid';
-  if ((entry.xattrs?.size ?? 0) > 0 || (entry.vendorKeywords?.length ?? 0) > 0) return 'has extended attributes';
+  if ((entry.xattrs?.size ?? 0) > 0 || (entry.vendorKeywords?.length ?? 0) > 0)
+    return 'has extended attributes';
   if (entry.path === 'app') {
     if (entry.type !== 'directory') return 'is no folder';
     return (entry.mode & 0o700) === 0o700 ? undefined : 'cannot be written by its owner';

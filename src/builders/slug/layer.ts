@@ -50,13 +50,13 @@ export async function knownVerdict(
   reading: SlugReading,
   facts: Facts,
 ): Promise<SlugVerdict | undefined> {
-  if (source.path === undefined || source.size === undefined) return undefined;
-  let digest = await facts.knownFileDigest(source.path);
-  if (digest === undefined && facts.get(SIZES, String(source.size)) !== undefined) {
-    digest = await hashFile(source.path);
-    await facts.rememberFile(source.path, digest);
+  if (source.stamp === undefined) return undefined;
+  let digest = await facts.fileDigests.get(source.stamp.path);
+  if (digest === undefined && (await facts.verdicts.get(SIZES, String(source.stamp.size))) !== undefined) {
+    digest = await hashFile(source.stamp.path);
+    await facts.fileDigests.put(source.stamp, digest);
   }
-  return digest === undefined ? undefined : readVerdict(facts.get(VERDICT, verdictKey(digest, reading)));
+  return digest && readVerdict(await facts.verdicts.get(VERDICT, verdictKey(digest, reading)));
 }
 
 async function hashFile(path: string): Promise<Digest> {
@@ -72,9 +72,9 @@ async function remember(
   reading: SlugReading,
   facts: Facts,
 ): Promise<void> {
-  facts.set(VERDICT, verdictKey(verdict.digest, reading), verdict);
-  facts.set(SIZES, String(verdict.size), true);
-  if (source.path !== undefined) await facts.rememberFile(source.path, verdict.digest);
+  await facts.verdicts.put(VERDICT, verdictKey(verdict.digest, reading), verdict);
+  await facts.verdicts.put(SIZES, String(verdict.size), true);
+  if (source.stamp !== undefined) await facts.fileDigests.put(source.stamp, verdict.digest);
 }
 
 /**
@@ -173,7 +173,8 @@ async function putTranscoded(
   const factKey = (slug: Digest): string =>
     `${verdictKey(slug, options.reading)} owner ${uid}:${gid} ${compression} ${COMPRESSOR_ID}`;
   const mediaType = ociLayerType(compression);
-  const done = known && readTranscodedLayer(context.facts.get(TRANSCODED, factKey(known.digest)));
+  const done =
+    known && readTranscodedLayer(await context.facts.verdicts.get(TRANSCODED, factKey(known.digest)));
   const finish = (layer: Descriptor, diffId: Digest, procfile: string | null): SlugLayer => ({
     descriptor: layer,
     diffId,
@@ -209,7 +210,7 @@ async function putTranscoded(
   const diffId = transcoding.diff.digest();
   await remember(verdict, source, options.reading, context.facts);
   const { digest, size } = descriptor;
-  context.facts.set(TRANSCODED, factKey(verdict.digest), { digest, diffId, size });
+  await context.facts.verdicts.put(TRANSCODED, factKey(verdict.digest), { digest, diffId, size });
   return finish(descriptor, diffId, verdict.procfile);
 }
 

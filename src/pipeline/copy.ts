@@ -1,0 +1,61 @@
+import type { Platform } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import { loadImage, resolvePlatform } from '../oci/load.ts';
+import { recompress } from '../oci/recompress.ts';
+import type { CompressionChoice } from '../plan/request.ts';
+import { deliver } from './deliver.ts';
+import type { PipelineEnvironment } from './environment.ts';
+import { parseImageName } from './image-name.ts';
+import { directPlace, openPlace } from './places.ts';
+import { withSession } from './session.ts';
+import { trackedSink } from './tracked-sink.ts';
+
+/** `build copy --json`. */
+export interface CopyDocument {
+  readonly schemaVersion: 1;
+  readonly status: 'succeeded';
+  readonly image: { readonly digest: Digest; readonly mediaType: string; readonly size: number };
+  /** Where it went, as it was written. */
+  readonly reference: string;
+  readonly uploadedBytes: number;
+  readonly skippedBytes: number;
+}
+
+export interface CopyImageOptions {
+  /** `keep` copies byte for byte. */
+  readonly compression: CompressionChoice;
+  /** The image of an index to copy; by default an index travels whole. */
+  readonly platform?: Platform | undefined;
+}
+
+/** Copies an image or index from one transport to another. */
+export function copyImage(
+  from: string,
+  to: string,
+  environment: PipelineEnvironment,
+  options: CopyImageOptions,
+): Promise<CopyDocument> {
+  return withSession(environment, async (session) => {
+    const { signal } = environment;
+    const place = await openPlace(parseImageName(to, 'registry'), session);
+    const opened = await session.openImage(from, 'registry');
+    const sink = trackedSink(directPlace([place])?.target ?? session.store);
+    const source = { descriptor: opened.descriptor, from: opened.from };
+    if (options.platform)
+      source.descriptor = await resolvePlatform(source.from, source.descriptor, options.platform, signal);
+    if (options.compression !== 'keep') {
+      const image = await loadImage(source.from, source.descriptor, { platform: options.platform, signal });
+      source.descriptor = await recompress(image, options.compression, sink.target, { signal });
+      source.from = sink.target;
+    }
+    await deliver({ ...source, origins: new Map(), processes: {} }, sink, [place], session);
+    const { digest, mediaType, size } = source.descriptor;
+    return {
+      schemaVersion: 1,
+      status: 'succeeded',
+      image: { digest, mediaType, size },
+      reference: to,
+      ...sink.counts(),
+    };
+  });
+}

@@ -1,0 +1,107 @@
+import type { Built } from '../builders/builder.ts';
+import { asDogwoodError } from '../errors.ts';
+import { copy } from '../oci/copy.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import { formatReference } from '../oci/reference.ts';
+import type { Target } from '../oci/target.ts';
+import type { ResultReference } from '../plan/result.ts';
+import { copyEvents } from './copy-events.ts';
+import { directPlace, type Place, type RegistryPlace } from './places.ts';
+import { resultError } from './result-error.ts';
+import type { Session } from './session.ts';
+import { type TrackedSink, trackedSink } from './tracked-sink.ts';
+
+/**
+ * Brings what was built to every place. With one place that takes blobs it is there already, but for documents, base
+ * and tag. With several it is first made whole in the local store, and each place gets its copy from there, so that
+ * one that fails does not fail the others: what failed is in its reference.
+ */
+export async function deliver(
+  built: Built,
+  sink: TrackedSink,
+  places: readonly Place[],
+  session: Session,
+): Promise<readonly ResultReference[]> {
+  const direct = directPlace(places);
+  if (direct) {
+    await copyTo(built.from, sink.target, built.descriptor, session, {
+      tag: direct.tag,
+      label: sink.target.name,
+    });
+    return direct.kind === 'registry' ? [available(direct, built.descriptor, sink)] : [];
+  }
+  await copyTo(built.from, sink.target, built.descriptor, session, { label: sink.target.name });
+  return distribute(session.store, built.descriptor, places, session);
+}
+
+/** Copies an image that lies somewhere to each place, all at once. Throws the first failure when every one failed. */
+export async function distribute(
+  from: Target,
+  descriptor: Descriptor,
+  places: readonly Place[],
+  session: Session,
+): Promise<readonly ResultReference[]> {
+  const registries = places.filter((place) => place.kind === 'registry');
+  const settled = await Promise.allSettled(registries.map((place) => push(from, descriptor, place, session)));
+  const failures = settled.filter((outcome) => outcome.status === 'rejected');
+  const [first] = failures;
+  if (first && failures.length === places.length) throw first.reason;
+  for (const place of places) {
+    if (place.kind === 'whole') await place.write(from, descriptor);
+    if (place.kind === 'store')
+      await copyTo(from, place.target, descriptor, session, { tag: place.tag, label: place.target.name });
+  }
+  return settled.map((outcome, index) => {
+    if (outcome.status === 'fulfilled') return outcome.value;
+    return failed(registries[index] as RegistryPlace, descriptor, outcome.reason);
+  });
+}
+
+async function push(
+  from: Target,
+  descriptor: Descriptor,
+  place: RegistryPlace,
+  session: Session,
+): Promise<ResultReference> {
+  const sink = trackedSink(place.target);
+  const label = place.region ?? place.reference.registry;
+  await copyTo(from, sink.target, descriptor, session, { tag: place.tag, label });
+  return available(place, descriptor, sink);
+}
+
+async function copyTo(
+  from: Target,
+  to: Target,
+  descriptor: Descriptor,
+  session: Session,
+  options: { readonly tag?: string; readonly label: string },
+): Promise<void> {
+  const { emit, signal } = session.environment;
+  await copy(from, to, descriptor, { tag: options.tag, signal, onEvent: copyEvents(options.label, emit) });
+}
+
+function names(
+  place: RegistryPlace,
+  descriptor: Descriptor,
+): Pick<ResultReference, 'region' | 'reference' | 'tag'> {
+  const { registry, repository } = place.reference;
+  return {
+    region: place.region,
+    reference: formatReference({ registry, repository, digest: descriptor.digest }),
+    tag: formatReference({ registry, repository, tag: place.tag }),
+  };
+}
+
+function available(place: RegistryPlace, descriptor: Descriptor, sink: TrackedSink): ResultReference {
+  return { ...names(place, descriptor), state: 'available', ...sink.counts(), error: null };
+}
+
+function failed(place: RegistryPlace, descriptor: Descriptor, reason: unknown): ResultReference {
+  return {
+    ...names(place, descriptor),
+    state: 'failed',
+    uploadedBytes: 0,
+    skippedBytes: 0,
+    error: resultError(asDogwoodError(reason), 'push'),
+  };
+}

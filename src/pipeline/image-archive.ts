@@ -1,0 +1,64 @@
+import { constants, gunzipSync } from 'node:zlib';
+import { DogwoodError } from '../errors.ts';
+import { sniffCompression } from '../oci/compression/sniff.ts';
+import { findImage } from '../oci/listing.ts';
+import { createTarReader } from '../oci/tar/reader.ts';
+import type { ArchiveSource, Source } from '../source/source.ts';
+import type { Session } from './session.ts';
+import { type OpenedImage, openArchive } from './transports.ts';
+
+const HEAD_BYTES = 64 * 1024;
+
+/** How members of a docker-archive or oci-archive are called; every writer begins with one of these. */
+const IMAGE_MEMBER =
+  /^(?:blobs(?:\/sha256(?:\/[a-f0-9]{64})?)?|oci-layout|index\.json|manifest\.json|repositories|(?:sha256:)?[a-f0-9]{64}(?:\.json|\.tar(?:\.gz)?|\/(?:layer\.tar|json|VERSION))?)$/;
+
+/** The first members of an archive when they are those of an image; none otherwise. Reads the head only. */
+export async function imageArchiveMembers(source: ArchiveSource): Promise<readonly string[]> {
+  const names = firstMembers(await source.head(HEAD_BYTES));
+  return names.length > 0 && names.every((name) => IMAGE_MEMBER.test(name)) ? names : [];
+}
+
+function firstMembers(head: Uint8Array): readonly string[] {
+  const names: string[] = [];
+  const reader = createTarReader(
+    { entry: ({ path }) => void (path !== '' && names.length < 3 && names.push(path)), data: () => {} },
+    { rules: 'image-layer' },
+  );
+  try {
+    reader.write(uncompressedHead(head));
+  } catch {
+    // No tar, or cut short by us: what was seen until then is what there is to go by.
+  }
+  return names;
+}
+
+function uncompressedHead(head: Uint8Array): Uint8Array {
+  if (sniffCompression(head) !== 'gzip') return head;
+  return gunzipSync(head, { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: 128 * 1024 * 1024 });
+}
+
+/** The image that a source is or holds. */
+export async function openImageSource(source: Source, session: Session): Promise<OpenedImage> {
+  if (source.kind === 'image') return session.openImage(source.reference, 'local');
+  if (source.kind === 'tree') {
+    throw new DogwoodError('ARCHIVE_INVALID', `${source.name} is a folder`, {
+      hint: 'An OCI layout is written oci:DIR.',
+    });
+  }
+  const { signal } = session.environment;
+  const path = source.stamp?.path ?? (await keepAside(source, session));
+  const from = await openArchive('docker-archive', path, session).catch((error: unknown) => {
+    if (error instanceof DogwoodError && error.code === 'ARCHIVE_INVALID')
+      return openArchive('oci-archive', path, session);
+    throw error;
+  });
+  return { descriptor: await findImage(from, undefined, signal), from, reference: undefined };
+}
+
+/** An image archive is read by offset, so one that comes as a stream has to lie in a file first. */
+async function keepAside(source: ArchiveSource, session: Session): Promise<string> {
+  const kept = await session.store.spool(await source.content.open(), { signal: session.environment.signal });
+  session.defer(() => kept.dispose());
+  return kept.path;
+}

@@ -1,0 +1,86 @@
+import type { Platform } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { ImageConfig, Manifest } from '../oci/documents.ts';
+import type { Image } from '../oci/image.ts';
+import { loadImage, loadImageOrIndex } from '../oci/load.ts';
+import { isAttestation } from '../oci/platform.ts';
+import { readProcesses } from '../plan/processes.ts';
+import { imagePlatform } from './describe.ts';
+import type { PipelineEnvironment } from './environment.ts';
+import { withSession } from './session.ts';
+
+export interface InspectedLayer {
+  readonly digest: Digest;
+  readonly diffId: Digest;
+  readonly mediaType: string;
+  readonly size: number;
+  /** From the history; null where the image has none for it. */
+  readonly createdBy: string | null;
+}
+
+/** `build inspect --json`. */
+export interface InspectDocument {
+  readonly schemaVersion: 1;
+  readonly image: {
+    readonly digest: Digest;
+    readonly mediaType: string;
+    readonly size: number;
+    readonly platform: Platform;
+  };
+  readonly manifest: Manifest;
+  readonly config: ImageConfig;
+  readonly layers: readonly InspectedLayer[];
+  readonly processes: Readonly<Record<string, string>>;
+  /** Every platform of the index that the name means; one for a single image. */
+  readonly platforms: readonly { readonly platform: Platform; readonly digest: Digest }[];
+  /** SLSA provenance, once images carry it. */
+  readonly provenance: null;
+}
+
+export interface InspectOptions {
+  readonly platform?: Platform | undefined;
+}
+
+/** What an image is made of. Reads documents only, no layers. */
+export function inspectImage(
+  name: string,
+  environment: PipelineEnvironment,
+  options: InspectOptions = {},
+): Promise<InspectDocument> {
+  return withSession(environment, async (session) => {
+    const { signal } = environment;
+    const { descriptor, from } = await session.openImage(name, 'local');
+    const image = await loadImage(from, descriptor, { platform: options.platform, signal });
+    const loaded = await loadImageOrIndex(from, descriptor, { signal });
+    const own = { platform: imagePlatform(image), digest: image.descriptor.digest };
+    const { digest, mediaType, size } = image.descriptor;
+    return {
+      schemaVersion: 1,
+      image: { digest, mediaType, size, platform: own.platform },
+      manifest: image.manifest,
+      config: image.config,
+      layers: describeLayers(image),
+      processes: readProcesses(image.config),
+      platforms:
+        loaded.kind === 'image'
+          ? [own]
+          : loaded.index.manifests.flatMap((manifest) =>
+              manifest.platform && !isAttestation(manifest)
+                ? [{ platform: manifest.platform, digest: manifest.digest }]
+                : [],
+            ),
+      provenance: null,
+    };
+  });
+}
+
+function describeLayers(image: Image): readonly InspectedLayer[] {
+  const history = (image.config.history ?? []).filter((entry) => !entry.empty_layer);
+  return image.layers.map(({ descriptor, diffId }, index) => ({
+    digest: descriptor.digest,
+    diffId,
+    mediaType: descriptor.mediaType,
+    size: descriptor.size,
+    createdBy: history[index]?.created_by ?? null,
+  }));
+}

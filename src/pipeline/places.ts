@@ -1,0 +1,95 @@
+import { DogwoodError } from '../errors.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import { formatReference, parseReference, type Reference, withDefaultTag } from '../oci/reference.ts';
+import type { Target } from '../oci/target.ts';
+import type { BuildRequest, Destination } from '../plan/request.ts';
+import { type ImageName, parseImageName } from './image-name.ts';
+import type { Session } from './session.ts';
+import { openWritable } from './transports.ts';
+
+/** A registry an image goes to. */
+export interface RegistryPlace {
+  readonly kind: 'registry';
+  readonly region: string | null;
+  readonly reference: Reference;
+  readonly target: Target;
+  readonly tag: string;
+}
+
+/** A store on this machine that takes blobs as they come. */
+export interface StorePlace {
+  readonly kind: 'store';
+  readonly target: Target;
+  readonly tag: string;
+}
+
+/** A file or an engine that takes whole images only. */
+export interface WholePlace {
+  readonly kind: 'whole';
+  readonly label: string;
+  write(from: Target, descriptor: Descriptor): Promise<void>;
+}
+
+export type Place = RegistryPlace | StorePlace | WholePlace;
+
+/**
+ * Where a build's image goes: every `-t`, the `-o`; with neither, the local store under the source's name.
+ * Throws REFERENCE_INVALID, TRANSPORT_UNKNOWN, and what opening a layout throws.
+ */
+export async function openPlaces(request: BuildRequest, session: Session): Promise<readonly Place[]> {
+  const places: Place[] = request.destinations.map((destination) => registryPlace(destination, session));
+  if (request.output !== undefined)
+    places.push(await openPlace(parseImageName(request.output, 'registry'), session));
+  if (places.length > 0) return places;
+  return [{ kind: 'store', target: session.store, tag: `${localName(request.source)}:latest` }];
+}
+
+/** The one place that can take blobs while they are built; undefined when they have to pass the local store. */
+export function directPlace(places: readonly Place[]): RegistryPlace | StorePlace | undefined {
+  const [only, ...others] = places;
+  return only !== undefined && others.length === 0 && only.kind !== 'whole' ? only : undefined;
+}
+
+/** Throws REFERENCE_INVALID. */
+export function registryPlace(destination: Destination, session: Session): RegistryPlace {
+  const text = destination.reference.replace(/^docker:\/\//, '');
+  return placeIn(parseReference(text), destination.region ?? null, session);
+}
+
+function placeIn(named: Reference, region: string | null, session: Session): RegistryPlace {
+  if (named.digest !== undefined) {
+    throw new DogwoodError(
+      'REFERENCE_INVALID',
+      `${formatReference(named)} names a digest; an image is pushed to a tag`,
+    );
+  }
+  const reference = withDefaultTag(named);
+  return {
+    kind: 'registry',
+    region,
+    reference,
+    target: session.registry(reference),
+    tag: reference.tag ?? 'latest',
+  };
+}
+
+/** One place by its name with transport. */
+export async function openPlace(name: ImageName, session: Session): Promise<Place> {
+  if (name.transport === 'registry') return placeIn(name.reference, null, session);
+  return openWritable(name, session);
+}
+
+/** `app.tgz` is `app`; standard input is `app` too. */
+function localName(source: string): string {
+  const file =
+    source
+      .replace(/[?#].*$/, '')
+      .split(/[/:]/)
+      .findLast((part) => part !== '' && part !== '.') ?? '';
+  const name = file
+    .toLowerCase()
+    .replace(/\.(?:tar|tgz|tar\.gz|tar\.zst|slug)$/, '')
+    .replace(/[^a-z0-9._-]+/g, '-')
+    .replace(/^[._-]+|[._-]+$/g, '');
+  return name === '' ? 'app' : name;
+}

@@ -1,0 +1,54 @@
+import type { PlanContext } from '../builders/builder.ts';
+import { builders } from '../builders/index.ts';
+import type { Digest } from '../oci/digest.ts';
+import { type BuildPlan, planDigest } from '../plan/build-plan.ts';
+import type { Candidate } from '../plan/detection.ts';
+import type { BuildRequest, Strategy } from '../plan/request.ts';
+import { chosenBuilder, detect } from './detect.ts';
+import type { PipelineEnvironment } from './environment.ts';
+import { imageArchiveMembers, openImageSource } from './image-archive.ts';
+import { type Session, withSession } from './session.ts';
+import type { OpenedImage } from './transports.ts';
+
+/** `build plan --json` (cli.md). */
+export interface PlanDocument {
+  readonly schemaVersion: 1;
+  readonly strategy: Strategy;
+  readonly candidates: readonly Candidate[];
+  readonly plan: BuildPlan;
+  readonly planDigest: Digest;
+}
+
+/** What would be built and why; builds nothing. Throws DogwoodError, also for what is the user's fault. */
+export function planBuild(request: BuildRequest, environment: PipelineEnvironment): Promise<PlanDocument> {
+  return withSession(environment, async (session) => {
+    const source = await session.openSource(request.source);
+    const context = planContext(session);
+    const detection = await detect(source, request, builders, context);
+    const plan = await chosenBuilder(detection, builders, source).plan(source, request, context);
+    const { strategy } = plan;
+    return {
+      schemaVersion: 1,
+      strategy,
+      candidates: detection.candidates,
+      plan,
+      planDigest: planDigest(plan),
+    };
+  });
+}
+
+/** What builders may use before anything is built. */
+export function planContext(session: Session): PlanContext {
+  let opened: Promise<OpenedImage> | undefined;
+  return {
+    facts: session.facts,
+    signal: session.environment.signal,
+    resolveImage: session.resolveImage,
+    imageArchiveMembers,
+    // Planning and building ask for the same one source.
+    openImage(source) {
+      opened ??= openImageSource(source, session);
+      return opened;
+    },
+  };
+}

@@ -1,0 +1,44 @@
+import type { Descriptor, Platform } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import { resolvePlatform } from '../oci/load.ts';
+import type { Destination } from '../plan/request.ts';
+import type { ResultReference } from '../plan/result.ts';
+import { distribute } from './deliver.ts';
+import type { PipelineEnvironment } from './environment.ts';
+import { registryPlace } from './places.ts';
+import { withSession } from './session.ts';
+
+/** `build push --json`. */
+export interface PushDocument {
+  readonly schemaVersion: 1;
+  readonly status: 'succeeded';
+  readonly image: { readonly digest: Digest; readonly mediaType: string; readonly size: number };
+  readonly references: readonly ResultReference[];
+}
+
+export interface PushOptions {
+  /** Only this platform's image of an index. */
+  readonly platform?: Platform | undefined;
+}
+
+/**
+ * Sends an image to registries, in parallel, only what each of them lacks. One that fails does not fail the others:
+ * its reference says why. Throws when every one failed, and what opening the image throws.
+ */
+export function pushImage(
+  image: string,
+  destinations: readonly Destination[],
+  environment: PipelineEnvironment,
+  options: PushOptions = {},
+): Promise<PushDocument> {
+  return withSession(environment, async (session) => {
+    const places = destinations.map((destination) => registryPlace(destination, session));
+    const { descriptor, from } = await session.openImage(image, 'local');
+    const chosen: Descriptor = options.platform
+      ? await resolvePlatform(from, descriptor, options.platform, environment.signal)
+      : descriptor;
+    const references = await distribute(from, chosen, places, session);
+    const { digest, mediaType, size } = chosen;
+    return { schemaVersion: 1, status: 'succeeded', image: { digest, mediaType, size }, references };
+  });
+}

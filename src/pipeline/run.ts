@@ -1,0 +1,31 @@
+import type { DockerEngine } from '../engines/docker.ts';
+import { dockerArchiveStream } from '../oci/archives/docker-archive.ts';
+import type { Digest } from '../oci/digest.ts';
+import { loadImage } from '../oci/load.ts';
+import { readProcesses } from '../plan/processes.ts';
+import type { PipelineEnvironment } from './environment.ts';
+import { withSession } from './session.ts';
+
+export interface LoadedImage {
+  /** The config's digest, by which the engine knows the image. */
+  readonly imageId: Digest;
+  readonly processes: Readonly<Record<string, string>>;
+}
+
+/** Makes sure that a Docker Engine has an image; gives what it is called there. Throws ENGINE_FAILED. */
+export function loadIntoDocker(
+  name: string,
+  environment: PipelineEnvironment,
+  docker: DockerEngine,
+): Promise<LoadedImage> {
+  return withSession(environment, async (session) => {
+    const { signal } = environment;
+    const { descriptor, from } = await session.openImage(name, 'local');
+    const image = await loadImage(from, descriptor, { signal });
+    const imageId = image.manifest.config.digest;
+    if ((await docker.imageId(imageId, signal)) === undefined) {
+      await docker.loadImage(dockerArchiveStream(from, image.descriptor, { repoTags: [], signal }), signal);
+    }
+    return { imageId, processes: readProcesses(image.config) };
+  });
+}

@@ -1,0 +1,129 @@
+import { stat } from 'node:fs/promises';
+import { connectDocker } from '../engines/docker.ts';
+import { DogwoodError } from '../errors.ts';
+import { openDockerArchive, writeDockerArchive } from '../oci/archives/docker-archive.ts';
+import { openOciArchive, writeOciArchive } from '../oci/archives/oci-archive.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import { findImage } from '../oci/listing.ts';
+import { formatReference, type Reference, referenceTarget, withDefaultTag } from '../oci/reference.ts';
+import { openLayout } from '../oci/stores/layout.ts';
+import type { Target } from '../oci/target.ts';
+import type { ImageName } from './image-name.ts';
+import type { Place } from './places.ts';
+import type { Session } from './session.ts';
+
+/** An image that was found, and where its blobs can be read. */
+export interface OpenedImage {
+  readonly descriptor: Descriptor;
+  readonly from: Target;
+  /** Set when it came from a registry. */
+  readonly reference: Reference | undefined;
+}
+
+/** Finds an image by its name. Throws IMAGE_NOT_FOUND, IMAGE_AMBIGUOUS and what its transport throws. */
+export async function openNamedImage(name: ImageName, session: Session): Promise<OpenedImage> {
+  const { signal } = session.environment;
+  if (name.transport === 'registry') {
+    const reference = withDefaultTag(name.reference);
+    const from = session.registry(reference);
+    const descriptor = await from.resolve(referenceTarget(reference), signal);
+    if (descriptor) return { descriptor, from, reference };
+    throw new DogwoodError('IMAGE_NOT_FOUND', `there is no image ${formatReference(reference)}`);
+  }
+  if (name.transport === 'local') {
+    return {
+      descriptor: await findImage(session.store, name.name, signal),
+      from: session.store,
+      reference: undefined,
+    };
+  }
+  if (name.transport === 'docker-daemon') return openDaemonImage(name.name, session);
+  await mustExist(name.path);
+  const from = await openFileTransport(name.transport, name.path, session);
+  return { descriptor: await findImage(from, name.name, signal), from, reference: undefined };
+}
+
+async function mustExist(path: string): Promise<void> {
+  await stat(path).catch((cause: unknown) => {
+    throw new DogwoodError('SOURCE_NOT_FOUND', `there is no file or folder ${path}`, { cause });
+  });
+}
+
+async function openFileTransport(
+  transport: 'oci' | 'oci-archive' | 'docker-archive',
+  path: string,
+  session: Session,
+) {
+  if (transport === 'oci') return openLayout(path);
+  return openArchive(transport, path, session);
+}
+
+/** An image archive that lies in a file. */
+export async function openArchive(
+  transport: 'oci-archive' | 'docker-archive',
+  path: string,
+  session: Session,
+) {
+  const open = transport === 'oci-archive' ? openOciArchive : openDockerArchive;
+  const archive = await open(path, session.store, session.environment.signal);
+  session.defer(() => archive.close());
+  return archive;
+}
+
+/** The engine hands out a docker-archive as a stream; it is kept aside, since its index comes last. */
+async function openDaemonImage(name: string, session: Session): Promise<OpenedImage> {
+  const { dockerHost, signal } = session.environment;
+  const docker = await connectDocker(dockerHost, signal);
+  const kept = await session.store.spool(await docker.exportImage(name, signal), { signal });
+  session.defer(() => kept.dispose());
+  const from = await openArchive('docker-archive', kept.path, session);
+  return { descriptor: await findImage(from, undefined, signal), from, reference: undefined };
+}
+
+/** A place of this machine that an image can be written to. */
+export async function openWritable(
+  name: Exclude<ImageName, { transport: 'registry' }>,
+  session: Session,
+): Promise<Place> {
+  const { dockerHost, signal } = session.environment;
+  if (name.transport === 'local') return { kind: 'store', target: session.store, tag: name.name };
+  if (name.transport === 'oci') {
+    return {
+      kind: 'store',
+      target: await openLayout(name.path, { create: true, signal }),
+      tag: name.name ?? 'latest',
+    };
+  }
+  if (name.transport === 'docker-daemon') {
+    const docker = await connectDocker(dockerHost, signal);
+    return {
+      kind: 'whole',
+      label: `docker-daemon:${name.name}`,
+      write: async (from, descriptor) => {
+        await docker.loadImage(
+          dockerArchiveStream(from, descriptor, { repoTags: [dockerName(name.name)], signal }),
+          signal,
+        );
+      },
+    };
+  }
+  return {
+    kind: 'whole',
+    label: `${name.transport}:${name.path}`,
+    write: async (from, descriptor) => {
+      if (name.transport === 'oci-archive') {
+        await writeOciArchive(from, descriptor, name.path, { tag: name.name, signal });
+      } else {
+        await writeDockerArchive(from, descriptor, name.path, {
+          repoTags: name.name ? [dockerName(name.name)] : [],
+          signal,
+        });
+      }
+    },
+  };
+}
+
+/** Docker's names always have a tag. */
+function dockerName(name: string): string {
+  return /:[^/]*$/.test(name) ? name : `${name}:latest`;
+}
