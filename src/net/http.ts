@@ -23,6 +23,8 @@ export interface HttpRequest {
   readonly url: URL;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly body?: RequestBody | undefined;
+  /** How the reader of the answer's body is told that it broke; by default with the NetError itself. */
+  readonly bodyFailure?: ((error: NetError) => Error) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -123,7 +125,12 @@ async function exchange(request: HttpRequest, context: Context): Promise<HttpRes
     return {
       status: response.statusCode ?? 0,
       headers: response.headersDistinct,
-      body: relayBody(response, { host: url.host, idleTimeout: context.idleTimeout, onEnd: release }),
+      body: relayBody(response, {
+        host: url.host,
+        idleTimeout: context.idleTimeout,
+        failure: request.bodyFailure,
+        onEnd: release,
+      }),
     };
   } catch (error) {
     outgoing.destroy();

@@ -6,6 +6,7 @@ interface RelayOptions {
   readonly host: string;
   /** Milliseconds without a byte although one is wanted. */
   readonly idleTimeout: number;
+  readonly failure?: ((error: NetError) => Error) | undefined;
   /** Called once, when the connection is no longer needed. */
   readonly onEnd: () => void;
 }
@@ -25,7 +26,7 @@ export function relayBody(response: IncomingMessage, options: RelayOptions): Rea
     destroy(error, callback) {
       finish();
       if (!response.complete) response.destroy();
-      callback(error);
+      callback(error instanceof NetError ? (options.failure?.(error) ?? error) : error);
     },
   });
   const timer = setTimeout(() => {
@@ -48,8 +49,9 @@ export function relayBody(response: IncomingMessage, options: RelayOptions): Rea
   });
   const cut = () => new NetError('reset', host, 'the connection was cut before the end of the answer');
   response.on('error', (error) => {
-    const named = asNetError(error, host);
-    body.destroy(named instanceof Error ? (named instanceof NetError ? cut() : named) : cut());
+    const told = asNetError(error, host);
+    // An abort carries its own reason; whatever else ends an answer early is a cut.
+    body.destroy(told instanceof NetError || !(told instanceof Error) ? cut() : told);
   });
   response.on('close', () => {
     if (!response.complete) body.destroy(cut());

@@ -5,7 +5,7 @@ import type { Credential, CredentialSource } from './credentials.ts';
 import { type HostPolicy, hostName, isLoopback } from './hosts.ts';
 import type { RetryPolicy } from './retry.ts';
 import { covers, type Scope } from './scope.ts';
-import { basicValue, fetchToken, type Token } from './token.ts';
+import { basicValue, fetchToken, type Token, type TokenRequest } from './token.ts';
 
 /** What goes into a request's `Authorization`, and how to take it back when the registry would not have it. */
 export interface Authorization {
@@ -34,17 +34,9 @@ interface BearerScheme {
 type Scheme = { readonly kind: 'none' } | { readonly kind: 'basic' } | BearerScheme;
 
 interface Known {
-  scheme: Scheme;
+  readonly scheme: Scheme;
   /** A challenge may ask for more than we thought of (`insufficient_scope`): by the scopes we had asked for. */
   readonly wider: Map<string, readonly Scope[]>;
-}
-
-interface HeldToken {
-  /** Registry, realm, service. The credential needs no part in it: a registry has one for the life of the client. */
-  readonly audience: string;
-  readonly scopes: readonly Scope[];
-  readonly token: Promise<Token>;
-  usableUntil: number;
 }
 
 export interface AuthOptions {
@@ -60,83 +52,97 @@ export interface AuthOptions {
  */
 export function createAuth(options: AuthOptions): RegistryAuth {
   const known = new Map<string, Known>();
-  const credentials = new Map<string, Promise<Credential | undefined>>();
-  const held = new Set<HeldToken>();
+  const credentialOf = rememberCredentials(options.credentials);
+  const tokens = createTokenCache(options.http, options.retry);
 
-  const credentialOf = (registry: string, signal?: AbortSignal) => {
-    let found = credentials.get(registry);
-    if (found === undefined) {
-      found = options.credentials.find(registry, signal);
-      credentials.set(registry, found);
-      found.catch(() => credentials.delete(registry));
-    }
-    return found;
+  const identity = async (registry: string): Promise<string> => {
+    const credential = await credentialOf(registry);
+    if (credential !== undefined) return `credentials from ${credential.source}`;
+    return `no credentials for ${registry} (${options.credentials.places})`;
   };
 
   const bearer = async (
     registry: string,
-    scheme: BearerScheme,
+    { realm, service }: BearerScheme,
     scopes: readonly Scope[],
     signal: AbortSignal | undefined,
   ): Promise<Authorization> => {
     const credential = await credentialOf(registry, signal);
     if (credential?.kind === 'bearer') return { value: `Bearer ${credential.token}`, forget() {} };
-    const { realm, service } = scheme;
-    const audience = [registry, realm.href, service].join(' ');
-    const now = options.retry.clock();
-    for (const old of held) if (old.usableUntil <= now) held.delete(old);
-    let one = [...held].find((other) => other.audience === audience && covers(other.scopes, scopes));
-    if (one === undefined) {
-      const token = fetchToken(
-        options.http,
-        { registry, realm, service, scopes, credential, signal },
-        options.retry,
-      );
-      const fresh: HeldToken = { audience, scopes, token, usableUntil: Number.POSITIVE_INFINITY };
-      held.add(fresh);
-      token.then(
-        ({ usableUntil }) => {
-          fresh.usableUntil = usableUntil;
-        },
-        () => held.delete(fresh),
-      );
-      one = fresh;
+    try {
+      return await tokens.get({ registry, realm, service, scopes, credential, signal });
+    } catch (error) {
+      if (!(error instanceof DogwoodError) || error.kind.fault !== 'auth') throw error;
+      throw new DogwoodError(error.code, `${error.message}; ${await identity(registry)}`, { cause: error });
     }
-    const used = one;
-    return { value: `Bearer ${(await used.token).value}`, forget: () => held.delete(used) };
-  };
-
-  const identity = async (registry: string): Promise<string> => {
-    const credential = await credentialOf(registry);
-    if (credential !== undefined) return `credentials from ${credential.source}`;
-    return `no credentials for ${registry} (looked in ${options.credentials.places})`;
   };
 
   return {
     identity,
     learn(registry, base, challenges, scopes) {
       const scheme = chooseScheme(registry, base, challenges, options.hosts);
-      const state = known.get(registry) ?? { scheme, wider: new Map() };
-      state.scheme = scheme;
-      known.set(registry, state);
-      const asked = challenges.find(({ scheme }) => scheme === 'bearer')?.parameters.get('scope');
+      const wider = known.get(registry)?.wider ?? new Map<string, readonly Scope[]>();
+      const asked = challenges.find((challenge) => challenge.scheme === 'bearer')?.parameters.get('scope');
       const more = (asked ?? '').split(' ').filter((scope) => scope !== '' && !covers(scopes, [scope]));
-      if (more.length > 0) state.wider.set(scopes.join(' '), more);
+      if (more.length > 0) wider.set(scopes.join(' '), more);
+      known.set(registry, { scheme, wider });
     },
     async authorize(registry, scopes, signal) {
-      const state = known.get(registry);
-      if (state === undefined || state.scheme.kind === 'none') return undefined;
-      if (state.scheme.kind === 'basic') {
-        const value = basicValue(await credentialOf(registry, signal));
-        return value === undefined ? undefined : { value, forget() {} };
+      const { scheme, wider } = known.get(registry) ?? { scheme: { kind: 'none' } };
+      if (scheme.kind === 'none') return undefined;
+      if (scheme.kind === 'bearer') {
+        return await bearer(registry, scheme, [...scopes, ...(wider?.get(scopes.join(' ')) ?? [])], signal);
       }
-      const all = [...scopes, ...(state.wider.get(scopes.join(' ')) ?? [])];
-      try {
-        return await bearer(registry, state.scheme, all, signal);
-      } catch (error) {
-        if (!(error instanceof DogwoodError) || error.kind.fault !== 'auth') throw error;
-        throw new DogwoodError(error.code, `${error.message}; ${await identity(registry)}`, { cause: error });
-      }
+      const value = basicValue(await credentialOf(registry, signal));
+      return value === undefined ? undefined : { value, forget() {} };
+    },
+  };
+}
+
+/** Asks for each registry once: a helper may ask a person. */
+function rememberCredentials(source: CredentialSource): CredentialSource['find'] {
+  const found = new Map<string, Promise<Credential | undefined>>();
+  return (registry, signal) => {
+    const known = found.get(registry);
+    if (known !== undefined) return known;
+    const asked = source.find(registry, signal);
+    found.set(registry, asked);
+    asked.catch(() => found.delete(registry));
+    return asked;
+  };
+}
+
+interface HeldToken {
+  /** Registry, realm, service. The credential is no part of it: a registry has one for the life of the client. */
+  readonly audience: string;
+  readonly scopes: readonly Scope[];
+  readonly token: Promise<Token>;
+  usableUntil: number;
+}
+
+/** Tokens by audience and scopes; one that allows more serves as well. Several askers wait for one request. */
+function createTokenCache(http: HttpClient, retry: RetryPolicy) {
+  const held = new Set<HeldToken>();
+  const fetch = (audience: string, request: TokenRequest): HeldToken => {
+    const token = fetchToken(http, request, retry);
+    const fresh = { audience, scopes: request.scopes, token, usableUntil: Number.POSITIVE_INFINITY };
+    held.add(fresh);
+    token.then(
+      ({ usableUntil }) => {
+        fresh.usableUntil = usableUntil;
+      },
+      () => held.delete(fresh),
+    );
+    return fresh;
+  };
+  return {
+    async get(request: TokenRequest): Promise<Authorization> {
+      const audience = [request.registry, request.realm.href, request.service].join(' ');
+      const now = retry.clock();
+      for (const old of held) if (old.usableUntil <= now) held.delete(old);
+      const fits = (one: HeldToken) => one.audience === audience && covers(one.scopes, request.scopes);
+      const used = [...held].find(fits) ?? fetch(audience, request);
+      return { value: `Bearer ${(await used.token).value}`, forget: () => held.delete(used) };
     },
   };
 }

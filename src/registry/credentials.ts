@@ -26,7 +26,7 @@ export interface CredentialSource {
 }
 
 /** Nobody in particular. */
-export const anonymous: CredentialSource = { find: async () => undefined, places: 'no credentials given' };
+export const anonymous: CredentialSource = { find: async () => undefined, places: 'none were given' };
 
 /** Docker Hub's key in config files and for helpers is an address of its first registry, v1. */
 const DOCKER_HUB_KEY = 'https://index.docker.io/v1/';
@@ -60,7 +60,7 @@ export function dockerCredentials(directory: string, runHelper: RunHelper): Cred
   const path = join(directory, 'config.json');
   let loaded: Promise<ConfigFile> | undefined;
   return {
-    places: path,
+    places: `looked in ${path}`,
     async find(registry, signal) {
       loaded ??= readConfig(path);
       const config = await loaded;

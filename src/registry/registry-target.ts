@@ -1,14 +1,11 @@
-import { DogwoodError } from '../errors.ts';
-import { bytesContent, type Content, type Expectation } from '../oci/content.ts';
-import type { Descriptor } from '../oci/descriptor.ts';
-import { createDigester, type Digest, digestAlgorithm, digestOf } from '../oci/digest.ts';
-import { MAX_DOCUMENT_BYTES } from '../oci/documents.ts';
+import type { Content, Expectation } from '../oci/content.ts';
+import type { Digest } from '../oci/digest.ts';
 import { isManifestOrIndexType } from '../oci/media-types.ts';
 import { formatReference, type Reference, registryHost } from '../oci/reference.ts';
 import type { PutOptions, PutResult, Target } from '../oci/target.ts';
-import { mismatch, readDocument } from '../oci/verify.ts';
-import { discard, header } from './body.ts';
+import { readDocument } from '../oci/verify.ts';
 import type { RegistryClient } from './http.ts';
+import { type Document, readManifest, sendManifest } from './manifests.ts';
 import { openContent, type Repository, resolveManifest, sizeOfContent } from './pull.ts';
 import { pullScope, pushScope } from './scope.ts';
 import { uploadBlob } from './upload.ts';
@@ -30,118 +27,83 @@ export interface RegistryTargetOptions {
   readonly access?: 'pull' | 'push' | undefined;
 }
 
-/** Manifests put a moment ago are kept to be tagged without fetching them again. */
-const MAX_KEPT_MANIFESTS = 8;
-
 /** A repository of a registry; blobs of one client are never sent twice at once into the same repository. */
 export function createRegistryTarget(options: RegistryTargetOptions): RegistryTarget {
   const { client } = options;
   const { registry, repository: name } = options.reference;
   const repository: Repository = { registry, repository: name };
-  const target = `docker://${formatReference({ registry, repository: name })}`;
-  const kept = new Map<Digest, Uint8Array>();
+  const sent = createRecentDocuments();
   let access = options.access ?? 'pull';
-  const scopes = () => [access === 'push' ? pushScope(name) : pullScope(name)];
-
-  const putManifest = async (content: Content, expected: Expectation, signal: AbortSignal | undefined) => {
-    if (expected.digest !== undefined) {
-      const found = await sizeOfContent(
-        client,
-        repository,
-        { ...expected, digest: expected.digest },
-        { scopes: scopes(), signal },
-      );
-      if (found !== undefined && (expected.size ?? found) === found) {
-        const descriptor = { mediaType: expected.mediaType, digest: expected.digest, size: found };
-        return { descriptor, outcome: 'existing' } as const;
-      }
-    }
-    const bytes = await readManifest(content, expected, target);
-    const digest = digestLike(bytes, expected.digest);
-    await sendManifest(digest, { mediaType: expected.mediaType, digest, size: bytes.length }, bytes, signal);
-    kept.set(digest, bytes);
-    for (const oldest of kept.keys()) if (kept.size > MAX_KEPT_MANIFESTS) kept.delete(oldest);
-    return {
-      descriptor: { mediaType: expected.mediaType, digest, size: bytes.length },
-      outcome: 'sent',
-    } as const;
-  };
-
-  const sendManifest = async (
-    reference: string,
-    { mediaType, digest }: Descriptor,
-    bytes: Uint8Array,
-    signal: AbortSignal | undefined,
-  ) => {
-    const response = await client.send({
-      method: 'PUT',
-      registry,
-      url: `/v2/${name}/manifests/${reference}`,
-      scopes: scopes(),
-      headers: { 'content-type': mediaType },
-      body: { size: bytes.length, open: () => bytesContent(bytes).open() },
-      what: `manifest ${reference} of ${name}`,
-      expect: [201, 200, 202, 204],
-      signal,
-    });
-    discard(response);
-    const says = header(response, 'docker-content-digest');
-    if (says !== undefined && says !== digest) {
-      throw new DogwoodError('DIGEST_MISMATCH', `${target}: sent ${digest}, the registry has ${says}`);
-    }
-    // Says that the registry keeps referrers itself (distribution-spec, "Pushing Manifests with Subject").
-    const subject = header(response, 'oci-subject');
-    if (subject !== undefined) client.logger.debug('registry took the subject', { digest, subject });
-  };
-
+  const reading = (signal: AbortSignal | undefined) => ({
+    scopes: [access === 'push' ? pushScope(name) : pullScope(name)],
+    signal,
+  });
   return {
-    name: target,
+    name: `docker://${formatReference(repository)}`,
     ping: (signal) => client.ping(registry, signal),
     async has(descriptor, signal) {
-      const found = await sizeOfContent(client, repository, descriptor, { scopes: scopes(), signal });
-      return found === descriptor.size;
+      return (await sizeOfContent(client, repository, descriptor, reading(signal))) === descriptor.size;
     },
-    open: (descriptor, open = {}) =>
-      openContent(client, repository, descriptor, { ...open, scopes: scopes() }),
+    open: (descriptor, { verify, signal } = {}) =>
+      openContent(client, repository, descriptor, { ...reading(signal), verify }),
     async put(content, expected, put = {}) {
       access = 'push';
       if (!isManifestOrIndexType(expected.mediaType)) {
-        return await putOnce(client, repository, content, expected, put);
+        return await putBlob(client, repository, content, expected, put);
       }
-      const result = await putManifest(content, expected, put.signal);
-      if (result.outcome === 'sent') put.onBytes?.(result.descriptor.size);
-      return result;
+      const existing = await existingManifest(client, repository, expected, put.signal);
+      if (existing !== undefined) return existing;
+      const document = await readManifest(content, expected, this.name);
+      await sendManifest(client, repository, document.descriptor.digest, document, put.signal);
+      put.onBytes?.(document.bytes.length);
+      sent.add(document);
+      return { descriptor: document.descriptor, outcome: 'sent' };
     },
-    resolve: (reference, signal) =>
-      resolveManifest(client, repository, reference, { scopes: scopes(), signal }),
+    resolve: (reference, signal) => resolveManifest(client, repository, reference, reading(signal)),
     async tag(descriptor, tag, signal) {
       access = 'push';
-      const current = await resolveManifest(client, repository, tag, { scopes: scopes(), signal });
+      // A tag that is right already is left alone: it may be one that must not move (buildkit#3776).
+      const current = await resolveManifest(client, repository, tag, reading(signal));
       if (current?.digest === descriptor.digest) return;
-      const bytes = kept.get(descriptor.digest) ?? (await readDocument(this, descriptor, signal));
-      await sendManifest(tag, descriptor, bytes, signal);
+      const bytes = sent.find(descriptor.digest) ?? (await readDocument(this, descriptor, signal));
+      await sendManifest(client, repository, tag, { descriptor, bytes }, signal);
     },
     origin: () => ({ registry: registryHost(registry), repository: name }),
   };
 }
 
+async function existingManifest(
+  client: RegistryClient,
+  repository: Repository,
+  { digest, mediaType, size }: Expectation,
+  signal: AbortSignal | undefined,
+): Promise<PutResult | undefined> {
+  if (digest === undefined) return undefined;
+  const scopes = [pushScope(repository.repository)];
+  const wanted = { mediaType, digest, size };
+  const found = await sizeOfContent(client, repository, wanted, { scopes, signal });
+  if (found === undefined || (size !== undefined && size !== found)) return undefined;
+  return { descriptor: { mediaType, digest, size: found }, outcome: 'existing' };
+}
+
 /** Puts a blob unless the same one is on its way already; then waits for that one. */
-async function putOnce(
+async function putBlob(
   client: RegistryClient,
   repository: Repository,
   content: Content,
   expected: Expectation,
   options: PutOptions,
 ): Promise<PutResult> {
+  const { mediaType, digest } = expected;
   const start = () => uploadBlob({ client, repository, content, expected, options });
-  if (expected.digest === undefined) return await start();
+  if (digest === undefined) return await start();
   // The registry is part of the key: the same name in two registries is two places (moby#22854).
-  const key = `${registryHost(repository.registry)}/${repository.repository}@${expected.digest}`;
+  const key = `${registryHost(repository.registry)}/${repository.repository}@${digest}`;
   for (let other = client.uploads.get(key); other !== undefined; other = client.uploads.get(key)) {
+    // Its failure may be its own (a broken source, an abort): then it is our turn.
     const first = await other.catch(() => undefined);
     options.signal?.throwIfAborted();
-    if (first !== undefined)
-      return { descriptor: { ...first.descriptor, mediaType: expected.mediaType }, outcome: 'existing' };
+    if (first !== undefined) return { descriptor: { ...first.descriptor, mediaType }, outcome: 'existing' };
   }
   const own = start();
   client.uploads.set(key, own);
@@ -152,29 +114,14 @@ async function putOnce(
   }
 }
 
-async function readManifest(content: Content, expected: Expectation, target: string): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of await content.open()) {
-    chunks.push(chunk);
-    size += chunk.length;
-    if (size > MAX_DOCUMENT_BYTES) {
-      throw new DogwoodError(
-        'MANIFEST_INVALID',
-        `${target}: a manifest of more than ${MAX_DOCUMENT_BYTES} bytes`,
-      );
-    }
-  }
-  const bytes = Buffer.concat(chunks);
-  const wrong = mismatch(expected, size, () => digestLike(bytes, expected.digest), target);
-  if (wrong !== null) throw wrong;
-  return bytes;
-}
-
-/** The digest of some bytes, in the algorithm of another. */
-function digestLike(bytes: Uint8Array, other: Digest | undefined): Digest {
-  if (other === undefined) return digestOf(bytes);
-  const digester = createDigester(digestAlgorithm(other));
-  digester.update(bytes);
-  return digester.digest();
+/** Manifests put a moment ago, so that a tag needs no fetching of them. */
+function createRecentDocuments(limit = 8) {
+  const documents = new Map<Digest, Uint8Array>();
+  return {
+    find: (digest: Digest) => documents.get(digest),
+    add({ descriptor, bytes }: Document) {
+      documents.set(descriptor.digest, bytes);
+      for (const oldest of documents.keys()) if (documents.size > limit) documents.delete(oldest);
+    },
+  };
 }

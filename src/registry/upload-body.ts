@@ -15,10 +15,12 @@ export interface CheckedBody {
   readonly size: number;
 }
 
-/**
- * The last chunk is held back until size and digest are known: content that does not match never becomes a whole
- * request, so that a registry has nothing to keep.
- */
+interface Seen {
+  readonly digest: Digest;
+  readonly size: number;
+}
+
+/** Hashes content as it is sent. `what` names the receiver in messages. */
 export function checkedBody(
   content: Content,
   expected: Expectation,
@@ -27,55 +29,35 @@ export function checkedBody(
 ): CheckedBody {
   let opened = false;
   let sourceError: Error | undefined;
-  let seen: { digest: Digest; size: number } | undefined;
-
-  async function* check(source: AsyncIterable<Uint8Array>, stopped: AbortSignal) {
-    const digester = createDigester(expected.digest && digestAlgorithm(expected.digest));
-    let held: Uint8Array | undefined;
+  let seen: Seen | undefined;
+  const open = async (stopped: AbortSignal) => {
+    opened = true;
+    seen = undefined;
+    const source = await content.open();
+    const letGo = () => source.destroy();
+    if (stopped.aborted) letGo();
+    else stopped.addEventListener('abort', letGo, { once: true });
+    return source;
+  };
+  async function* send(stopped: AbortSignal): AsyncGenerator<Uint8Array> {
     try {
-      for await (const chunk of source) {
-        digester.update(chunk);
-        if (expected.size !== undefined && digester.size > expected.size) {
-          throw sizeMismatch({ digest: expected.digest, size: expected.size }, digester.size, what);
+      const checked = check(await open(stopped), expected, what);
+      for (let next = await checked.next(); ; next = await checked.next()) {
+        if (next.done) {
+          seen = next.value;
+          return;
         }
-        if (held !== undefined) {
-          yield held;
-          onBytes?.(held.length);
-        }
-        held = chunk;
+        yield next.value;
+        onBytes?.(next.value.length);
       }
-      const { size } = digester;
-      const digest = digester.digest();
-      const wrong = mismatch(expected, size, () => digest, what);
-      if (wrong !== null) throw wrong;
-      seen = { digest, size };
     } catch (error) {
       // A source that was let go because nobody wants its bytes any more did nothing wrong.
-      if (!stopped.aborted) sourceError = toError(error);
+      if (!stopped.aborted) sourceError = error instanceof Error ? error : new Error(String(error));
       throw error;
     }
-    if (held === undefined) return;
-    yield held;
-    onBytes?.(held.length);
   }
-
   return {
-    request: {
-      size: expected.size,
-      async open(stopped) {
-        opened = true;
-        try {
-          const source = await content.open();
-          const letGo = () => source.destroy();
-          if (stopped.aborted) letGo();
-          else stopped.addEventListener('abort', letGo, { once: true });
-          return check(source, stopped);
-        } catch (error) {
-          sourceError = toError(error);
-          throw error;
-        }
-      },
-    },
+    request: { size: expected.size, open: async (stopped) => send(stopped) },
     get opened() {
       return opened;
     },
@@ -91,11 +73,34 @@ export function checkedBody(
   };
 }
 
+/**
+ * The bytes, as long as they are what was expected. The last chunk is held back until size and digest are known:
+ * content that does not match never becomes a whole request, so that a registry has nothing to keep.
+ */
+async function* check(
+  source: AsyncIterable<Uint8Array>,
+  expected: Expectation,
+  what: string,
+): AsyncGenerator<Uint8Array, Seen> {
+  const digester = createDigester(expected.digest && digestAlgorithm(expected.digest));
+  let held: Uint8Array | undefined;
+  for await (const chunk of source) {
+    digester.update(chunk);
+    if (expected.size !== undefined && digester.size > expected.size) {
+      throw sizeMismatch({ digest: expected.digest, size: expected.size }, digester.size, what);
+    }
+    if (held !== undefined) yield held;
+    held = chunk;
+  }
+  const { size } = digester;
+  const digest = digester.digest();
+  const wrong = mismatch(expected, size, () => digest, what);
+  if (wrong !== null) throw wrong;
+  if (held !== undefined) yield held;
+  return { digest, size };
+}
+
 function complete<T>(seen: T | undefined): T {
   if (seen === undefined) throw new Error('the content has not passed yet');
   return seen;
-}
-
-function toError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }

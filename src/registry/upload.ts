@@ -129,7 +129,7 @@ async function start(upload: Upload): Promise<URL> {
  * Asks the registry to take the blob from another of its repositories (distribution-spec, "Mounting a blob from
  * another repository"). Nothing that goes wrong here is an error: users may lack the right to pull there, which
  * registries say with 400, 401, 403 or 404 (go-containerregistry#1404, harbor#17097). A 202 declines, and opens a
- * session that is used.
+ * session; the last one of them is used, the others are given up.
  */
 async function mount(upload: Upload): Promise<'mounted' | URL | undefined> {
   const { repository, content, expected, options, client } = upload;
@@ -139,6 +139,7 @@ async function mount(upload: Upload): Promise<'mounted' | URL | undefined> {
   const origins = (content.origins ?? []).filter(
     (origin) => canonicalRegistry(origin.registry) === host && origin.repository !== repository.repository,
   );
+  let session: URL | undefined;
   for (const origin of origins.slice(0, MAX_MOUNT_TRIES)) {
     const query = new URLSearchParams({ mount: digest, from: origin.repository });
     try {
@@ -151,14 +152,16 @@ async function mount(upload: Upload): Promise<'mounted' | URL | undefined> {
         retry: false,
       });
       discard(response);
-      if (response.status === 202) return sessionOf(response);
-      if ((header(response, 'docker-content-digest') ?? digest) === digest) return 'mounted';
+      if (session !== undefined) await cancel(upload, session);
+      session = undefined;
+      if (response.status === 202) session = sessionOf(response);
+      else if ((header(response, 'docker-content-digest') ?? digest) === digest) return 'mounted';
     } catch (error) {
       options.signal?.throwIfAborted();
       client.logger.debug('mount failed', { from: origin.repository, error: String(error) });
     }
   }
-  return undefined;
+  return session;
 }
 
 /** Gives a session up (distribution-spec 1.1+dev, "Cancel a blob upload"). Not all can; nobody waits for it long. */

@@ -1,0 +1,91 @@
+import { DogwoodError } from '../errors.ts';
+import { bytesContent, type Content, type Expectation } from '../oci/content.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import { createDigester, type Digest, digestAlgorithm, digestOf } from '../oci/digest.ts';
+import { MAX_DOCUMENT_BYTES } from '../oci/documents.ts';
+import { mismatch } from '../oci/verify.ts';
+import { discard, header } from './body.ts';
+import type { RegistryClient } from './http.ts';
+import type { Repository } from './pull.ts';
+import { pushScope } from './scope.ts';
+
+/** A manifest or index: whole, with the name its bytes have. */
+export interface Document {
+  readonly descriptor: Descriptor;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * Reads a manifest or index to be sent and checks it against what is expected.
+ *
+ * @throws MANIFEST_INVALID beyond 4 MiB, DIGEST_MISMATCH, SIZE_MISMATCH; errors of the content's source as they are
+ */
+export async function readManifest(content: Content, expected: Expectation, what: string): Promise<Document> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of await content.open()) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size > MAX_DOCUMENT_BYTES) {
+      throw new DogwoodError(
+        'MANIFEST_INVALID',
+        `${what}: a manifest of more than ${MAX_DOCUMENT_BYTES} bytes`,
+      );
+    }
+  }
+  const bytes = Buffer.concat(chunks);
+  const digest = digestLike(bytes, expected.digest);
+  const wrong = mismatch(expected, size, () => digest, what);
+  if (wrong !== null) throw wrong;
+  return { descriptor: { mediaType: expected.mediaType, digest, size }, bytes };
+}
+
+/**
+ * PUTs a manifest or index under a tag or its digest (distribution-spec, "Pushing Manifests").
+ *
+ * @throws BLOB_NOT_FOUND when the registry misses something that the manifest names; DIGEST_MISMATCH when it says
+ *   that it keeps other bytes; REGISTRY_*
+ */
+export async function sendManifest(
+  client: RegistryClient,
+  { registry, repository }: Repository,
+  reference: string,
+  { descriptor, bytes }: Document,
+  signal?: AbortSignal,
+): Promise<void> {
+  const response = await client.send({
+    method: 'PUT',
+    registry,
+    url: `/v2/${repository}/manifests/${reference}`,
+    scopes: [pushScope(repository)],
+    headers: { 'content-type': descriptor.mediaType },
+    body: { size: bytes.length, open: () => bytesContent(bytes).open() },
+    what: `manifest ${reference} of ${repository}`,
+    expect: [201, 200, 202, 204],
+    signal,
+  });
+  discard(response);
+  const says = header(response, 'docker-content-digest');
+  // The header may be in another algorithm than ours; then it says nothing.
+  if (says !== undefined && says !== descriptor.digest && sameAlgorithm(says, descriptor.digest)) {
+    throw new DogwoodError(
+      'DIGEST_MISMATCH',
+      `${registry}/${repository}: sent ${descriptor.digest}, the registry has ${says}`,
+    );
+  }
+  // Tells that the registry keeps referrers itself (distribution-spec, "Pushing Manifests with Subject").
+  const subject = header(response, 'oci-subject');
+  if (subject !== undefined) client.logger.debug('subject taken', { digest: descriptor.digest, subject });
+}
+
+function sameAlgorithm(text: string, digest: Digest): boolean {
+  return text.startsWith(`${digestAlgorithm(digest)}:`);
+}
+
+/** The digest of some bytes, in the algorithm of another. */
+function digestLike(bytes: Uint8Array, other: Digest | undefined): Digest {
+  if (other === undefined) return digestOf(bytes);
+  const digester = createDigester(digestAlgorithm(other));
+  digester.update(bytes);
+  return digester.digest();
+}
