@@ -1,0 +1,47 @@
+import { Readable } from 'node:stream';
+import { silentLogger } from '../../src/log.ts';
+import type { PipelineEnvironment } from '../../src/pipeline/environment.ts';
+import type { BuildEvent } from '../../src/plan/events.ts';
+import type { BuildRequest } from '../../src/plan/request.ts';
+
+/** A build as the command line asks for it when no flag is given. */
+export function buildRequest(source: string, changes: Partial<BuildRequest> = {}): BuildRequest {
+  return {
+    source,
+    strategy: 'auto',
+    destinations: [],
+    stackImages: {},
+    processes: {},
+    env: {},
+    labels: {},
+    platform: { os: 'linux', architecture: 'amd64' },
+    compression: 'keep',
+    layer: 'auto',
+    hasMounts: false,
+    rebuild: false,
+    epoch: 0,
+    limits: {},
+    ...changes,
+  };
+}
+
+/** An environment with a home of its own, that keeps what it was told. */
+export function pipelineEnvironment(
+  home: string,
+  changes: Partial<PipelineEnvironment> = {},
+): PipelineEnvironment & { readonly events: BuildEvent[] } {
+  const events: BuildEvent[] = [];
+  return {
+    home,
+    stdin: Readable.from([]),
+    dockerConfig: `${home}/no-docker-config`,
+    dockerHost: undefined,
+    insecureRegistries: [],
+    clock: () => performance.now(),
+    emit: (event) => void events.push(event),
+    logger: silentLogger,
+    signal: new AbortController().signal,
+    ...changes,
+    events,
+  };
+}
