@@ -1,0 +1,67 @@
+import { Command, Option } from '@commander-js/extra-typings';
+import { STRATEGIES } from '../plan/request.ts';
+import { collect, parseDestination, parsePair } from './flag-values.ts';
+import {
+  compressionFlag,
+  insecureFlag,
+  jsonFlag,
+  limitFlag,
+  platformFlag,
+  progressFlag,
+  timeoutFlag,
+} from './flags.ts';
+
+/** `build [SOURCE]` and `build plan [SOURCE]` take the same flags: a plan is a build that stops early. */
+export function createSourceCommand() {
+  return new Command()
+    .argument('[SOURCE]', 'a path, a URL, - for standard input, or TRANSPORT:IMAGE', '.')
+    .addOption(
+      new Option('-t, --tag <[region=]ref>', 'registry to send the image to (repeatable)').argParser(
+        collect((text) => parseDestination('--tag', text)),
+      ),
+    )
+    .option('-o, --output <to>', 'one more place for the image: oci:DIR[:TAG], oci-archive:FILE, ...')
+    .addOption(
+      new Option('--strategy <name>', 'how to build')
+        .choices(['auto', ...STRATEGIES] as const)
+        .default('auto' as const),
+    )
+    .option('--base <image>', 'base image, or scratch')
+    .option('--stack <name>', "the slug's stack, as in heroku-24")
+    .addOption(
+      new Option('--process <name=command>', 'a process type (repeatable)').argParser(
+        collect((text) => parsePair('--process', text)),
+      ),
+    )
+    .addOption(
+      new Option(
+        '--env <name[=value]>',
+        'a variable of the image; without a value ours is taken (repeatable)',
+      ).argParser(collect((text) => text)),
+    )
+    .addOption(
+      new Option('--env-file <file>', 'variables of the image from a file (repeatable)').argParser(
+        collect((text) => text),
+      ),
+    )
+    .addOption(platformFlag('platform of the image (default: linux/amd64)'))
+    .addOption(
+      new Option('--label <name=value>', 'a label of the image (repeatable)').argParser(
+        collect((text) => parsePair('--label', text)),
+      ),
+    )
+    .addOption(compressionFlag())
+    .addOption(
+      new Option('--layer <mode>', "keep the slug's bytes as the layer, or write it anew")
+        .choices(['auto', 'keep', 'canonical'] as const)
+        .default('auto' as const),
+    )
+    .addOption(limitFlag())
+    .option('--rebuild', 'forget what earlier runs found out', false)
+    .addOption(insecureFlag())
+    .addOption(timeoutFlag())
+    .addOption(progressFlag())
+    .addOption(jsonFlag());
+}
+
+export type SourceFlags = ReturnType<ReturnType<typeof createSourceCommand>['opts']>;

@@ -1,0 +1,62 @@
+import { DogwoodError } from '../../errors.ts';
+import type { SucceededBuild } from '../../plan/result.ts';
+import { createSourceCommand, type SourceFlags } from '../build-flags.ts';
+import type { Quorum } from '../flag-values.ts';
+import { quorumFlag } from '../flags.ts';
+import type { CliHost } from '../host.ts';
+import { COMMANDS } from '../program.ts';
+import { runSession } from '../session.ts';
+
+const EPILOGUE = [
+  '',
+  'The first word decides: a command above is that command, anything else is a SOURCE. A SOURCE that is named like',
+  'a command is written ./plan, or behind --.',
+  '',
+  'With neither -t nor -o the image goes to the local store, named after the app.',
+];
+
+function commandsHelp(): string {
+  const rows = COMMANDS.map(({ name, synopsis, summary }) => [
+    `build ${name} ${synopsis}`.trimEnd(),
+    summary,
+  ]);
+  const width = Math.max(...rows.map(([usage]) => usage?.length ?? 0));
+  return ['', 'Other commands:', ...rows.map(([usage, summary]) => `  ${usage?.padEnd(width)}  ${summary}`)]
+    .concat(EPILOGUE)
+    .join('\n');
+}
+
+/** `build [SOURCE]`. */
+export function createBuildCommand(host: CliHost, finish: (exitCode: number) => void) {
+  return createSourceCommand()
+    .addOption(quorumFlag())
+    .version(host.version, '--version', 'show the version')
+    .addHelpText('after', commandsHelp)
+    .action(async (source, flags) => finish(await build(host, source, flags)));
+}
+
+async function build(
+  host: CliHost,
+  source: string,
+  flags: SourceFlags & { quorum: Quorum },
+): Promise<number> {
+  const destinations = flags.tag?.length ?? 0;
+  if (typeof flags.quorum === 'number' && flags.quorum > destinations) {
+    throw new DogwoodError('USAGE', `--quorum ${flags.quorum}: there are only ${destinations} -t`);
+  }
+  return runSession(host, 'build', flags, async (session) => {
+    const { createBuildRequest } = await import('../build-request.ts');
+    const request = await createBuildRequest(source, flags, session.config, host.environment);
+    const runBuild = await host.pipeline.runBuild();
+    const result = await runBuild(request, session.environment);
+    if (result.status === 'failed') return session.fail(result);
+    const { resultText } = await import('../output/result-text.ts');
+    session.print(result, () => resultText(result));
+    return exitCode(result, flags.quorum);
+  });
+}
+
+async function exitCode(result: SucceededBuild, quorum: Quorum): Promise<number> {
+  const { regionsExitCode } = await import('../regions.ts');
+  return regionsExitCode(result.references, quorum);
+}

@@ -1,0 +1,25 @@
+import { Command } from '@commander-js/extra-typings';
+import { IMAGE_FORMS, insecureFlag, jsonFlag, platformFlag, timeoutFlag } from '../flags.ts';
+import type { CliHost } from '../host.ts';
+import { runSession } from '../session.ts';
+
+/** `build inspect IMAGE`. */
+export function createInspectCommand(host: CliHost, finish: (exitCode: number) => void) {
+  return new Command()
+    .argument('IMAGE', IMAGE_FORMS)
+    .addOption(platformFlag('which image of an index'))
+    .addOption(insecureFlag())
+    .addOption(timeoutFlag())
+    .addOption(jsonFlag())
+    .action(async (image, flags) => {
+      finish(
+        await runSession(host, 'inspect', flags, async (session) => {
+          const inspectImage = await host.pipeline.inspectImage();
+          const document = await inspectImage(image, session.environment, { platform: flags.platform });
+          const { inspectText } = await import('../output/inspect-text.ts');
+          session.print(document, () => inspectText(document));
+          return 0;
+        }),
+      );
+    });
+}

@@ -1,0 +1,20 @@
+import { createSourceCommand } from '../build-flags.ts';
+import type { CliHost } from '../host.ts';
+import { runSession } from '../session.ts';
+
+/** `build plan [SOURCE]`. */
+export function createPlanCommand(host: CliHost, finish: (exitCode: number) => void) {
+  return createSourceCommand().action(async (source, flags) => {
+    finish(
+      await runSession(host, 'plan', flags, async (session) => {
+        const { createBuildRequest } = await import('../build-request.ts');
+        const request = await createBuildRequest(source, flags, session.config, host.environment);
+        const planBuild = await host.pipeline.planBuild();
+        const document = await planBuild(request, session.environment);
+        const { planText } = await import('../output/plan-text.ts');
+        session.print(document, () => planText(document));
+        return 0;
+      }),
+    );
+  });
+}

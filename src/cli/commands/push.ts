@@ -1,0 +1,49 @@
+import { Command } from '@commander-js/extra-typings';
+import { DogwoodError } from '../../errors.ts';
+import { parseDestination } from '../flag-values.ts';
+import {
+  IMAGE_FORMS,
+  insecureFlag,
+  jsonFlag,
+  platformFlag,
+  progressFlag,
+  quorumFlag,
+  timeoutFlag,
+} from '../flags.ts';
+import type { CliHost } from '../host.ts';
+import { runSession } from '../session.ts';
+
+/** `build push IMAGE REF...`. */
+export function createPushCommand(host: CliHost, finish: (exitCode: number) => void) {
+  return new Command()
+    .argument('IMAGE', IMAGE_FORMS)
+    .argument('<REF...>', '[REGION=]HOST/REPOSITORY[:TAG]')
+    .addOption(quorumFlag())
+    .addOption(platformFlag('only this image of an index'))
+    .addOption(insecureFlag())
+    .addOption(timeoutFlag())
+    .addOption(progressFlag())
+    .addOption(jsonFlag())
+    .action(async (image, references, flags) => {
+      const destinations = references.map((text) => parseDestination('REF', text));
+      if (typeof flags.quorum === 'number' && flags.quorum > destinations.length) {
+        throw new DogwoodError(
+          'USAGE',
+          `--quorum ${flags.quorum}: there are only ${destinations.length} REF`,
+        );
+      }
+      finish(
+        await runSession(host, 'push', flags, async (session) => {
+          const pushImage = await host.pipeline.pushImage();
+          const options = { platform: flags.platform };
+          const document = await pushImage(image, destinations, session.environment, options);
+          const [{ pushText }, { regionsExitCode }] = await Promise.all([
+            import('../output/push-text.ts'),
+            import('../regions.ts'),
+          ]);
+          session.print(document, () => pushText(document));
+          return regionsExitCode(document.references, flags.quorum);
+        }),
+      );
+    });
+}

@@ -1,0 +1,188 @@
+import { Command, Option } from '@commander-js/extra-typings';
+import type { DockerEngine } from '../../engines/docker.ts';
+import { DogwoodError } from '../../errors.ts';
+import type { PipelineEnvironment } from '../../pipeline/environment.ts';
+import { readVariables } from '../build-request.ts';
+import { badValue, collect } from '../flag-values.ts';
+import { insecureFlag, progressFlag } from '../flags.ts';
+import type { CliHost } from '../host.ts';
+import { runSession } from '../session.ts';
+
+/** What the container's PORT says where --env does not; it appears on a free port of this machine. */
+const CONTAINER_PORT = 5000;
+
+interface RunFlags {
+  readonly env?: readonly string[] | undefined;
+  readonly envFile?: readonly string[] | undefined;
+  readonly port?: number | undefined;
+}
+
+/** `build run IMAGE [PROCESS] [-- COMMAND]`. */
+export function createRunCommand(host: CliHost, finish: (exitCode: number) => void) {
+  return new Command()
+    .usage('[options] IMAGE [PROCESS] [-- COMMAND...]')
+    .argument('IMAGE', 'a name of the local store, or TRANSPORT:NAME')
+    .argument('[PROCESS]', 'process type (default: web)')
+    .argument('[COMMAND...]', 'behind --: a command instead of a process type')
+    .addOption(
+      new Option(
+        '-p, --port <port>',
+        'port of this machine for a web process (default: any free one)',
+      ).argParser(parsePort),
+    )
+    .addOption(
+      new Option('--env <name[=value]>', 'a variable; without a value ours is taken (repeatable)').argParser(
+        collect((text) => text),
+      ),
+    )
+    .addOption(
+      new Option('--env-file <file>', 'variables from a file (repeatable)').argParser(
+        collect((text) => text),
+      ),
+    )
+    .addOption(insecureFlag())
+    .addOption(progressFlag())
+    .action(async (image, process, command, flags) => {
+      const words = splitWords(host.arguments, process, command);
+      finish(
+        await runSession(host, 'run', flags, async ({ environment, quiet }) => {
+          const variables = await readVariables(flags, host.environment);
+          const { connectDocker } = await import('../../engines/docker.ts');
+          const docker = await connectDocker(environment.dockerHost, environment.signal);
+          const loadIntoDocker = await host.pipeline.loadIntoDocker();
+          const loaded = await loadIntoDocker(image, environment, docker);
+          const start = chooseStart(words, loaded);
+          quiet();
+          return runContainer(host, docker, environment, {
+            imageId: loaded.imageId,
+            start,
+            variables,
+            flags,
+          });
+        }),
+      );
+    });
+}
+
+function parsePort(text: string): number {
+  const port = Number(text);
+  if (/^[0-9]{1,5}$/.test(text) && port > 0 && port < 65536) return port;
+  throw badValue('--port', text, 'a port is a number from 1 to 65535');
+}
+
+interface Words {
+  readonly process: string | undefined;
+  /** Undefined: no `--` was given. */
+  readonly command: readonly string[] | undefined;
+}
+
+/** Only what stands behind `--` is a command, even where no process type stands before it. */
+function splitWords(
+  words: readonly string[],
+  process: string | undefined,
+  command: readonly string[],
+): Words {
+  const end = words.indexOf('--');
+  if (end === -1) {
+    if (command.length > 0) {
+      throw new DogwoodError('USAGE', `too many arguments: ${JSON.stringify(command[0])}`, {
+        hint: 'Write a command behind --, as in `build run app -- ls -l`.',
+      });
+    }
+    return { process, command: undefined };
+  }
+  const behind = words.slice(end + 1);
+  if (behind.length === 0) throw new DogwoodError('USAGE', 'there is no command behind --');
+  const before = [process, ...command].filter((word) => word !== undefined).length - behind.length;
+  if (before > 0) throw new DogwoodError('USAGE', 'give a process type or a command, not both');
+  return { process: undefined, command: behind };
+}
+
+interface Loaded {
+  readonly imageId: string;
+  readonly processes: Readonly<Record<string, string>>;
+}
+
+interface Start {
+  /** Arguments for the entrypoint; undefined leaves the image's own. */
+  readonly arguments: readonly string[] | undefined;
+  readonly isWeb: boolean;
+}
+
+/** The start contract of our launcher: nothing is web, a word a process type, and what follows `--` a command. */
+function chooseStart({ process, command }: Words, { processes }: Loaded): Start {
+  const known = Object.keys(processes);
+  if (command !== undefined) {
+    // An image that others made has an entrypoint of its own, which may not know our `--`.
+    return { arguments: known.length > 0 ? ['--', ...command] : command, isWeb: false };
+  }
+  if (process === undefined)
+    return { arguments: undefined, isWeb: known.length === 0 || known.includes('web') };
+  if (!known.includes(process)) {
+    throw new DogwoodError('PROCESS_INVALID', `the image has no process type ${process}`, {
+      hint:
+        known.length > 0 ? `It has ${known.join(', ')}.` : 'It names none; run a command with -- COMMAND.',
+    });
+  }
+  return { arguments: [process], isWeb: process === 'web' };
+}
+
+interface Plan {
+  readonly imageId: string;
+  readonly start: Start;
+  readonly variables: Readonly<Record<string, string>>;
+  readonly flags: RunFlags;
+}
+
+async function runContainer(
+  host: CliHost,
+  docker: DockerEngine,
+  { signal }: PipelineEnvironment,
+  { imageId, start, variables, flags }: Plan,
+): Promise<number> {
+  const tty = host.stdin.isTTY === true && host.stdout.isTTY === true;
+  const published = start.isWeb || flags.port !== undefined;
+  const containerPort = published ? portOf(variables) : undefined;
+  const port = containerPort === undefined ? {} : { PORT: String(containerPort) };
+  const restore = tty ? makeRaw(host) : () => {};
+  try {
+    return await docker.run({
+      image: imageId,
+      command: start.arguments,
+      env: { ...port, ...variables },
+      tty,
+      stdin: host.stdin,
+      stdout: host.stdout,
+      stderr: host.stderr,
+      publish: containerPort === undefined ? undefined : { containerPort, hostPort: flags.port ?? 0 },
+      onStarted: (hostPort) => {
+        if (hostPort !== undefined) host.stderr.write(`http://127.0.0.1:${hostPort}${tty ? '\r' : ''}\n`);
+      },
+      signals: host.redirectSignals,
+      size: (receiver) => watchSize(host, receiver),
+      signal,
+    });
+  } finally {
+    restore();
+  }
+}
+
+function portOf(variables: Readonly<Record<string, string>>): number {
+  return variables.PORT === undefined ? CONTAINER_PORT : parsePort(variables.PORT);
+}
+
+/** In a terminal of its own the application gets every key as it is pressed, Ctrl-C too. */
+function makeRaw(host: CliHost): () => void {
+  host.stdin.setRawMode?.(true);
+  return () => void host.stdin.setRawMode?.(false);
+}
+
+function watchSize(host: CliHost, receiver: (size: { columns: number; rows: number }) => void): () => void {
+  const tell = () => {
+    const { columns, rows } = host.stdout;
+    if (columns !== undefined && rows !== undefined) receiver({ columns, rows });
+  };
+  tell();
+  host.stdout.on('resize', tell);
+  return () => void host.stdout.removeListener('resize', tell);
+}

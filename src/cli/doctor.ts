@@ -1,0 +1,163 @@
+import { readFile, stat, statfs } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { detectEngines } from '../engines/detect.ts';
+import { asDogwoodError } from '../errors.ts';
+import { canonicalRegistry } from '../oci/reference.ts';
+import { openLocalStore } from '../oci/stores/local.ts';
+import { MIGRATIONS } from '../oci/stores/local-index.ts';
+import { dockerConfigFolder, dogwoodHome, userConfigPath } from './folders.ts';
+import type { CliHost } from './host.ts';
+import { readUserConfig } from './user-config.ts';
+
+/** `build doctor --json`. */
+export interface DoctorDocument {
+  readonly schemaVersion: 1;
+  /** False when slugs and images cannot be built here. */
+  readonly ok: boolean;
+  readonly version: string;
+  readonly node: { readonly version: string; readonly needed: string; readonly ok: boolean };
+  readonly home: HomeReport;
+  readonly config: { readonly path: string | null; readonly ok: boolean; readonly problem: string | null };
+  /** What this version builds, and whether it can here. */
+  readonly strategies: readonly { readonly name: string; readonly ok: boolean; readonly needs: string }[];
+  readonly engines: readonly {
+    readonly name: string;
+    readonly found: boolean;
+    readonly version: string | null;
+    readonly enables: string;
+    readonly problem: string | null;
+  }[];
+  readonly credentials: CredentialsReport;
+}
+
+interface HomeReport {
+  readonly path: string | null;
+  readonly ok: boolean;
+  /** Bytes. */
+  readonly free: number | null;
+  readonly storeSchema: number | null;
+  readonly problem: string | null;
+}
+
+interface CredentialsReport {
+  readonly path: string;
+  readonly registries: readonly {
+    readonly registry: string;
+    readonly source: string;
+    readonly ok: boolean;
+  }[];
+  readonly problem: string | null;
+}
+
+const NODE_NEEDED = '24.15';
+const NOTHING_YET = 'nothing in this version';
+
+/** What each engine is good for now; a statement here must be true of this version. */
+const ENABLES: Readonly<Record<string, string>> = {
+  docker: '`build run`, and docker-daemon: as a place of images',
+};
+
+/** Looks at the machine. Changes nothing but that the home folder and an empty store are made when they are missing. */
+export async function examine(host: CliHost, signal: AbortSignal): Promise<DoctorDocument> {
+  const [home, config, engines, credentials] = await Promise.all([
+    examineHome(host),
+    examineConfig(host),
+    detectEngines(host.environment.DOCKER_HOST || undefined, signal),
+    examineCredentials(host),
+  ]);
+  const node = examineNode(process.versions.node);
+  const ok = node.ok && home.ok && config.ok;
+  return {
+    schemaVersion: 1,
+    ok,
+    version: host.version,
+    node,
+    home,
+    config,
+    strategies: ['slug', 'image'].map((name) => ({ name, ok, needs: 'nothing but this program' })),
+    engines: engines.map(({ name, found, version, problem }) => ({
+      name,
+      found,
+      version: version ?? null,
+      enables: ENABLES[name] ?? NOTHING_YET,
+      problem: problem ?? null,
+    })),
+    credentials,
+  };
+}
+
+function examineNode(version: string): DoctorDocument['node'] {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const [neededMajor = 0, neededMinor = 0] = NODE_NEEDED.split('.').map(Number);
+  const ok = major > neededMajor || (major === neededMajor && minor >= neededMinor);
+  return { version, needed: NODE_NEEDED, ok };
+}
+
+async function examineHome(host: CliHost): Promise<HomeReport> {
+  let path: string | null = null;
+  try {
+    path = dogwoodHome(host);
+    (await openLocalStore(path)).close();
+    const { bavail, bsize } = await statfs(path);
+    return { path, ok: true, free: bavail * bsize, storeSchema: MIGRATIONS.length, problem: null };
+  } catch (error) {
+    const { code, message } = asDogwoodError(error);
+    return { path, ok: false, free: null, storeSchema: null, problem: `${code}: ${message}` };
+  }
+}
+
+async function examineConfig(host: CliHost): Promise<DoctorDocument['config']> {
+  const path = userConfigPath(host) ?? null;
+  try {
+    await readUserConfig(path ?? undefined);
+    return { path, ok: true, problem: null };
+  } catch (error) {
+    return { path, ok: false, problem: asDogwoodError(error).message };
+  }
+}
+
+/** Names only: no helper is asked, since it might ask a person, and no secret is read into the answer. */
+async function examineCredentials(host: CliHost): Promise<CredentialsReport> {
+  const path = join(dockerConfigFolder(host), 'config.json');
+  let file: Readonly<Record<string, unknown>>;
+  try {
+    file = record(JSON.parse(await readFile(path, 'utf8')));
+  } catch (error) {
+    const absent = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    return { path, registries: [], problem: absent ? null : 'the file cannot be read as JSON' };
+  }
+  const found = new Map<string, { source: string; helper: string | undefined }>();
+  for (const registry of Object.keys(record(file.auths))) {
+    const helper = typeof file.credsStore === 'string' ? file.credsStore : undefined;
+    found.set(hostOf(registry), { source: helper ? `docker-credential-${helper}` : 'auths', helper });
+  }
+  for (const [registry, helper] of Object.entries(record(file.credHelpers))) {
+    if (typeof helper !== 'string') continue;
+    found.set(hostOf(registry), { source: `docker-credential-${helper}`, helper });
+  }
+  const registries = await Promise.all(
+    [...found].map(async ([registry, { source, helper }]) => ({
+      registry,
+      source,
+      ok: helper === undefined || (await isOnPath(`docker-credential-${helper}`, host.environment.PATH)),
+    })),
+  );
+  return { path, registries, problem: null };
+}
+
+/** `https://HOST/v1/` and `HOST` are the same registry. */
+function hostOf(key: string): string {
+  return canonicalRegistry(key.replace(/^https?:\/\//, '').replace(/\/.*$/, ''));
+}
+
+function record(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? { ...value } : {};
+}
+
+async function isOnPath(file: string, path: string | undefined): Promise<boolean> {
+  for (const folder of (path ?? '').split(delimiter)) {
+    const found = await stat(join(folder, file)).catch(() => undefined);
+    if (found?.isFile() && (found.mode & 0o111) !== 0) return true;
+  }
+  return false;
+}

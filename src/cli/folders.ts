@@ -1,0 +1,53 @@
+import { join } from 'node:path';
+import { DogwoodError } from '../errors.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+interface Surroundings {
+  readonly environment: Environment;
+  readonly userHome: string | undefined;
+}
+
+/** XDG Base Directory Specification: a relative path is as good as none. */
+function absolute(path: string | undefined): string | undefined {
+  return path?.startsWith('/') ? path : undefined;
+}
+
+/**
+ * `$DOGWOOD_HOME`, else `$XDG_DATA_HOME/dogwood`, else `~/.local/share/dogwood`: the local store, what earlier runs
+ * found out, and the logs. Throws USAGE where none of them can be told.
+ */
+export function dogwoodHome({ environment, userHome }: Surroundings): string {
+  const named = environment.DOGWOOD_HOME;
+  if (named) {
+    if (absolute(named) !== undefined) return named;
+    throw new DogwoodError('USAGE', 'DOGWOOD_HOME must be an absolute path', {
+      hint: 'Set DOGWOOD_HOME to the full path of a folder.',
+    });
+  }
+  const data = absolute(environment.XDG_DATA_HOME);
+  if (data !== undefined) return join(data, 'dogwood');
+  if (userHome !== undefined) return join(userHome, '.local', 'share', 'dogwood');
+  throw new DogwoodError('USAGE', 'no folder for the local store: there is no home folder', {
+    hint: 'Set DOGWOOD_HOME to a folder that can be written.',
+  });
+}
+
+/** Where the logs of past runs are kept. */
+export function logFolder(surroundings: Surroundings): string {
+  return join(dogwoodHome(surroundings), 'logs');
+}
+
+/** Docker's config folder, where credentials are looked for: `$DOCKER_CONFIG`, else `~/.docker`. */
+export function dockerConfigFolder({ environment, userHome }: Surroundings): string {
+  const named = environment.DOCKER_CONFIG;
+  // Without a home there are no credentials, and registries are spoken to as anybody.
+  return named || join(userHome ?? '/nonexistent', '.docker');
+}
+
+/** `$XDG_CONFIG_HOME/dogwood/config.toml`, else `~/.config/dogwood/config.toml`; undefined without a home. */
+export function userConfigPath({ environment, userHome }: Surroundings): string | undefined {
+  const config = absolute(environment.XDG_CONFIG_HOME);
+  if (config !== undefined) return join(config, 'dogwood', 'config.toml');
+  return userHome === undefined ? undefined : join(userHome, '.config', 'dogwood', 'config.toml');
+}

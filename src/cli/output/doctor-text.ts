@@ -1,0 +1,46 @@
+import type { DoctorDocument } from '../doctor.ts';
+import { escapeControl } from './escape.ts';
+import { formatBytes, formatTable } from './format.ts';
+import { indent } from './result-text.ts';
+
+/** What the machine can do, for people. */
+export function doctorText(document: DoctorDocument): string {
+  const { node, home, config, strategies, engines, credentials } = document;
+  const free = home.free === null ? '' : `, ${formatBytes(home.free)} free`;
+  const machine = [
+    [mark(node.ok), 'node', `${node.version}${node.ok ? '' : `, needs ${node.needed} or later`}`],
+    [mark(home.ok), 'home', `${home.path ?? 'none'}${home.problem === null ? free : `: ${home.problem}`}`],
+    [mark(config.ok), 'config', config.problem ?? config.path ?? 'no file'],
+  ];
+  const builds = strategies.map(({ name, ok, needs }) => [mark(ok), name, `needs ${needs}`]);
+  const tools = engines.map(({ name, found, version, enables, problem }) => [
+    found ? 'found' : 'missing',
+    name,
+    [version ?? '', `for ${enables}`, problem === null ? '' : `(${problem})`]
+      .filter((part) => part)
+      .join(' '),
+  ]);
+  const logins = credentials.registries.map(({ registry, source, ok }) => [
+    ok ? 'found' : 'missing',
+    registry,
+    source,
+  ]);
+  return `${[
+    `dogwood ${document.version}`,
+    ...section('Machine', machine),
+    ...section('Builds', builds),
+    ...section('Engines', tools),
+    ...section(
+      `Credentials in ${escapeControl(credentials.path)}`,
+      logins,
+      credentials.problem ?? 'none: registries are spoken to as anybody',
+    ),
+  ].join('\n')}\n`;
+}
+
+function section(title: string, rows: readonly (readonly string[])[], empty = 'none'): string[] {
+  const lines = rows.length === 0 ? [empty] : formatTable(rows.map((row) => row.map(escapeControl)));
+  return ['', title, ...lines.map(indent)];
+}
+
+const mark = (ok: boolean): string => (ok ? 'ok' : 'broken');

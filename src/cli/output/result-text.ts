@@ -1,0 +1,49 @@
+import { formatPlatform } from '../../oci/platform.ts';
+import type { ResultLayer, ResultReference, SucceededBuild } from '../../plan/result.ts';
+import { escapeControl } from './escape.ts';
+import { formatBytes, formatDuration, formatTable } from './format.ts';
+
+/** A result for people: what was built, of what, where it is and what to do with it next. */
+export function resultText(result: SucceededBuild): string {
+  const lines = [`${result.image.digest}`, ''];
+  const platforms = result.platforms.map(({ platform }) => formatPlatform(platform)).join(', ');
+  const total = formatDuration(result.timings.total);
+  lines.push(`Built with strategy ${result.strategy} for ${platforms} in ${total}.`);
+  for (const { platform, layers } of result.platforms) {
+    lines.push('', ...layersText(layers, result.platforms.length > 1 ? formatPlatform(platform) : undefined));
+  }
+  lines.push('', ...processesText(result.processes));
+  if (result.references.length > 0) lines.push('', ...referencesText(result.references));
+  return `${lines.join('\n')}\n`;
+}
+
+function layersText(layers: readonly ResultLayer[], platform: string | undefined): string[] {
+  const size = layers.reduce((sum, layer) => sum + layer.size, 0);
+  const rows = layers.map((layer) => [layer.origin, formatBytes(layer.size), layer.digest]);
+  const title = `${layers.length} ${layers.length === 1 ? 'layer' : 'layers'}, ${formatBytes(size)}`;
+  return [platform === undefined ? title : `${platform}: ${title}`, ...formatTable(rows, [1]).map(indent)];
+}
+
+export function processesText(processes: Readonly<Record<string, string>>): string[] {
+  const rows = Object.entries(processes).map(([name, command]) => [
+    escapeControl(name),
+    escapeControl(command),
+  ]);
+  return rows.length === 0 ? ['No process types.'] : ['Processes', ...formatTable(rows).map(indent)];
+}
+
+/** One line per registry or place; a failed one with its reason. */
+export function referencesText(references: readonly ResultReference[]): string[] {
+  return references.flatMap(({ region, state, reference, tag, uploadedBytes, skippedBytes, error }) => {
+    const name = escapeControl(tag ?? reference);
+    const where = region === null ? name : `${escapeControl(region)}: ${name}`;
+    if (state === 'available') {
+      const there = skippedBytes > 0 ? `, ${formatBytes(skippedBytes)} there already` : '';
+      return [`Available  ${where} (${formatBytes(uploadedBytes)} sent${there})`];
+    }
+    const reason = error === null ? '' : ` (${error.code}: ${escapeControl(error.message)})`;
+    return [`Failed     ${where}${reason}`];
+  });
+}
+
+export const indent = (line: string): string => `  ${line}`;

@@ -1,0 +1,28 @@
+import type { runBuild } from '../pipeline/build.ts';
+import type { copyImage } from '../pipeline/copy.ts';
+import type { inspectImage } from '../pipeline/inspect.ts';
+import type { planBuild } from '../pipeline/plan.ts';
+import type { pushImage } from '../pipeline/push.ts';
+import type { loadIntoDocker } from '../pipeline/run.ts';
+import type { validateImage } from '../pipeline/validate.ts';
+
+/** The work behind the commands. Each is loaded when its command runs, so that `--help` does not pay for it. */
+export interface PipelineLoader {
+  runBuild(): Promise<typeof runBuild>;
+  planBuild(): Promise<typeof planBuild>;
+  pushImage(): Promise<typeof pushImage>;
+  copyImage(): Promise<typeof copyImage>;
+  inspectImage(): Promise<typeof inspectImage>;
+  validateImage(): Promise<typeof validateImage>;
+  loadIntoDocker(): Promise<typeof loadIntoDocker>;
+}
+
+export const pipelineLoader: PipelineLoader = {
+  runBuild: async () => (await import('../pipeline/build.ts')).runBuild,
+  planBuild: async () => (await import('../pipeline/plan.ts')).planBuild,
+  pushImage: async () => (await import('../pipeline/push.ts')).pushImage,
+  copyImage: async () => (await import('../pipeline/copy.ts')).copyImage,
+  inspectImage: async () => (await import('../pipeline/inspect.ts')).inspectImage,
+  validateImage: async () => (await import('../pipeline/validate.ts')).validateImage,
+  loadIntoDocker: async () => (await import('../pipeline/run.ts')).loadIntoDocker,
+};

@@ -1,0 +1,152 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { CommanderError, type CommandUnknownOpts } from '@commander-js/extra-typings';
+import { DogwoodError } from '../errors.ts';
+import { reportFailure } from './failure.ts';
+import type { CliHost } from './host.ts';
+
+/** A command's own part: its flags, and an action that ends with an exit code. */
+export type CreateCommand = (host: CliHost, finish: (exitCode: number) => void) => CommandUnknownOpts;
+
+interface Entry {
+  readonly name: string;
+  readonly synopsis: string;
+  readonly summary: string;
+  load(): Promise<CreateCommand>;
+}
+
+/** Each command's modules load when it is the one that runs: start-up is most of what a short command takes. */
+const BUILD: Entry = {
+  name: 'build',
+  synopsis: '[SOURCE]',
+  summary: 'build an image',
+  load: async () => (await import('./commands/build.ts')).createBuildCommand,
+};
+
+export const COMMANDS: readonly Entry[] = [
+  {
+    name: 'plan',
+    synopsis: '[SOURCE]',
+    summary: 'what would be built and why',
+    load: async () => (await import('./commands/plan.ts')).createPlanCommand,
+  },
+  {
+    name: 'inspect',
+    synopsis: 'IMAGE',
+    summary: 'manifest, layers, config, processes',
+    load: async () => (await import('./commands/inspect.ts')).createInspectCommand,
+  },
+  {
+    name: 'validate',
+    synopsis: 'IMAGE',
+    summary: 'check every digest, size and document of an image',
+    load: async () => (await import('./commands/validate.ts')).createValidateCommand,
+  },
+  {
+    name: 'push',
+    synopsis: 'IMAGE REF...',
+    summary: 'send an image to one or more registries',
+    load: async () => (await import('./commands/push.ts')).createPushCommand,
+  },
+  {
+    name: 'copy',
+    synopsis: 'FROM TO',
+    summary: 'copy an image from one place to another',
+    load: async () => (await import('./commands/copy.ts')).createCopyCommand,
+  },
+  {
+    name: 'run',
+    synopsis: 'IMAGE [PROCESS] [-- COMMAND]',
+    summary: 'run a process of an image in Docker',
+    load: async () => (await import('./commands/run.ts')).createRunCommand,
+  },
+  {
+    name: 'doctor',
+    synopsis: '',
+    summary: 'what this machine can build, and what is missing',
+    load: async () => (await import('./commands/doctor.ts')).createDoctorCommand,
+  },
+];
+
+/**
+ * Runs the command that the arguments name; gives the exit code. The first argument alone decides: a command's name is
+ * that command, anything else belongs to `build [SOURCE]`.
+ */
+export async function runProgram(host: CliHost): Promise<number> {
+  let exitCode = 0;
+  try {
+    const { entry, rest } = chooseCommand(host);
+    const create = await entry.load();
+    const command = create(host, (code) => {
+      exitCode = code;
+    });
+    configure(command, entry, host);
+    await command.parseAsync(rest, { from: 'user' });
+    return exitCode;
+  } catch (thrown) {
+    if (thrown instanceof CommanderError && thrown.exitCode === 0) return 0;
+    return reportFailure(host, thrown instanceof CommanderError ? usageError(thrown) : thrown);
+  }
+}
+
+function chooseCommand(host: CliHost): { readonly entry: Entry; readonly rest: string[] } {
+  const [first, ...rest] = host.arguments;
+  if (first === 'help') {
+    const about = COMMANDS.find(({ name }) => name === rest[0]);
+    return { entry: about ?? BUILD, rest: ['--help'] };
+  }
+  const entry = COMMANDS.find(({ name }) => name === first);
+  if (entry !== undefined) return { entry, rest };
+  if (first !== undefined) refuseUnknownCommand(first);
+  return { entry: BUILD, rest: [...host.arguments] };
+}
+
+/** A lone word that is nothing here was meant as a command more often than as a path. */
+function refuseUnknownCommand(word: string): void {
+  if (!/^[a-z][a-z-]*$/.test(word) || existsSync(resolve(word))) return;
+  const close = COMMANDS.map(({ name }) => name).filter((name) => editDistance(word, name) <= 2);
+  throw new DogwoodError('USAGE', `${word} is neither a command nor a path here`, {
+    hint:
+      close.length > 0
+        ? `Did you mean ${close.map((name) => `\`build ${name}\``).join(' or ')}?`
+        : 'See `build --help` for the commands.',
+  });
+}
+
+/** Levenshtein's distance, for words. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (const [i, letter] of [...a].entries()) {
+    const next = [i + 1];
+    for (const [j, other] of [...b].entries()) {
+      const replaced = (row[j] ?? 0) + (letter === other ? 0 : 1);
+      next.push(Math.min(replaced, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row.at(-1) ?? 0;
+}
+
+function configure(command: CommandUnknownOpts, entry: Entry, host: CliHost): void {
+  command
+    .name(entry === BUILD ? 'build' : `build ${entry.name}`)
+    .description(entry.summary)
+    .helpOption('-h, --help', 'show this help')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void host.stdout.write(text),
+      writeErr: () => {},
+      outputError: () => {},
+      getOutHelpWidth: () => host.stdout.columns ?? 100,
+      getOutHasColors: () => false,
+    });
+}
+
+/** commander's words, in our form. */
+function usageError(error: CommanderError): DogwoodError {
+  const [message, ...more] = error.message.replace(/^error: /, '').split('\n');
+  const suggestion = /\(Did you mean (.+)\?\)/.exec(more.join('\n'))?.[1];
+  return new DogwoodError('USAGE', message ?? 'wrong usage', {
+    ...(suggestion === undefined ? {} : { hint: `Did you mean ${suggestion}?` }),
+  });
+}

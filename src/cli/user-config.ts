@@ -1,0 +1,31 @@
+import { readFile } from 'node:fs/promises';
+import { DogwoodError } from '../errors.ts';
+
+/** What the user's config file says (docs/configuration.md). */
+export interface UserConfig {
+  /** Stack name to image. */
+  readonly stacks: Readonly<Record<string, string>>;
+  readonly insecureRegistries: readonly string[];
+  /** Limits of the archive reader, by name. */
+  readonly limits: Readonly<Record<string, number>>;
+}
+
+const EMPTY: UserConfig = { stacks: {}, insecureRegistries: [], limits: {} };
+
+/**
+ * Reads the config file; one that is not there is empty. Throws CONFIG_INVALID with file and line.
+ */
+export async function readUserConfig(path: string | undefined): Promise<UserConfig> {
+  if (path === undefined) return EMPTY;
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return EMPTY;
+    throw new DogwoodError('CONFIG_INVALID', `${path} cannot be read (${code ?? 'unknown'})`, { cause });
+  }
+  // The parser and the schema are loaded only by those who have a file.
+  const { parseUserConfig } = await import('./user-config-schema.ts');
+  return parseUserConfig(text, path);
+}

@@ -1,0 +1,71 @@
+import { DogwoodError } from '../errors.ts';
+import { connectDocker } from './docker.ts';
+import { runProcess } from './process.ts';
+
+/** A tool outside, as this machine has it. */
+export interface EngineReport {
+  readonly name: string;
+  /** Undefined when it was not found, or does not say. */
+  readonly version: string | undefined;
+  readonly found: boolean;
+  /** Why it cannot be used although it may be there. */
+  readonly problem: string | undefined;
+}
+
+/** Milliseconds a tool has to say its version. */
+const VERSION_MS = 5_000;
+
+const TOOLS: readonly { readonly name: string; readonly file: string; readonly args: readonly string[] }[] = [
+  { name: 'buildctl', file: 'buildctl', args: ['--version'] },
+  { name: 'buildx', file: 'docker', args: ['buildx', 'version'] },
+  { name: 'buildah', file: 'buildah', args: ['--version'] },
+  { name: 'pack', file: 'pack', args: ['version'] },
+  { name: 'nix', file: 'nix', args: ['--version'] },
+  { name: 'git', file: 'git', args: ['--version'] },
+  { name: 'igzip', file: 'igzip', args: ['--version'] },
+];
+
+/** Asks every engine that Dogwood knows for its version, all at once. Throws only on abort. */
+export async function detectEngines(
+  dockerHost: string | undefined,
+  signal: AbortSignal,
+): Promise<readonly EngineReport[]> {
+  return Promise.all([
+    detectDocker(dockerHost, signal),
+    ...TOOLS.map(({ name, file, args }) => detectTool(name, file, args, signal)),
+  ]);
+}
+
+async function detectDocker(host: string | undefined, signal: AbortSignal): Promise<EngineReport> {
+  try {
+    const { version } = await connectDocker(host, signal);
+    const text = `${version.engine} (API ${version.api})`;
+    return { name: 'docker', found: true, version: text, problem: undefined };
+  } catch (error) {
+    return missing('docker', error, signal);
+  }
+}
+
+async function detectTool(
+  name: string,
+  file: string,
+  args: readonly string[],
+  signal: AbortSignal,
+): Promise<EngineReport> {
+  try {
+    const result = await runProcess(file, args, { timeoutMs: VERSION_MS, maxOutputBytes: 4096, signal });
+    // A docker without the plugin prints its own help, and fails.
+    if (result.exitCode !== 0) return { name, found: false, version: undefined, problem: undefined };
+    const version = /\bv?([0-9]+\.[0-9]+(?:\.[0-9]+)?[-+.\w]*)/.exec(result.stdout || result.stderr)?.[1];
+    return { name, found: true, version, problem: undefined };
+  } catch (error) {
+    return missing(name, error, signal);
+  }
+}
+
+function missing(name: string, error: unknown, signal: AbortSignal): EngineReport {
+  signal.throwIfAborted();
+  if (!(error instanceof DogwoodError)) throw error;
+  const absent = error.code === 'ENGINE_MISSING' && name !== 'docker';
+  return { name, found: false, version: undefined, problem: absent ? undefined : error.message };
+}

@@ -1,0 +1,87 @@
+import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { reportFailure } from './cli/failure.ts';
+import type { CliHost, Output } from './cli/host.ts';
+import { pipelineLoader } from './cli/pipeline-loader.ts';
+import { runProgram } from './cli/program.ts';
+import { DogwoodError, ERRORS } from './errors.ts';
+
+// The only file that reads the environment and the arguments, takes signals and exits.
+
+const interrupt = new AbortController();
+let signalReceiver: ((signal: NodeJS.Signals) => void) | undefined;
+let signalsTaken = 0;
+
+/** The first one cancels (or goes to the application that runs), the next one insists. */
+function onSignal(signal: NodeJS.Signals): void {
+  signalsTaken++;
+  if (signalReceiver !== undefined && signalsTaken === 1) {
+    signalReceiver(signal);
+    return;
+  }
+  if (interrupt.signal.aborted) process.exit(ERRORS.CANCELLED.exitCode);
+  interrupt.abort(new DogwoodError('CANCELLED', `cancelled by ${signal}`));
+}
+
+/** Whoever stopped reading (`build inspect X | head`) does not want the rest; that is no failure. */
+function onOutputError(error: NodeJS.ErrnoException): void {
+  // EIO: the terminal itself went away.
+  if (error.code === 'EPIPE' || error.code === 'EIO' || error.code === 'ERR_STREAM_DESTROYED') return;
+  process.exit(reportFailure(host, error));
+}
+
+function flushed(output: Output): Promise<void> {
+  if (output.destroyed || output.writableLength === 0) return Promise.resolve();
+  return new Promise((resolve) => output.write('', () => resolve()));
+}
+
+/** The passwd file knows a home where HOME is not set; a container's user may be in neither. */
+function findUserHome(): string | undefined {
+  try {
+    return homedir() || undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const host: CliHost = {
+  get version() {
+    const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+    return (JSON.parse(text) as { version: string }).version;
+  },
+  arguments: process.argv.slice(2),
+  environment: process.env,
+  userHome: findUserHome(),
+  get stdin() {
+    return process.stdin;
+  },
+  get stdout() {
+    return process.stdout;
+  },
+  get stderr() {
+    return process.stderr;
+  },
+  clock: () => performance.now(),
+  now: () => new Date(),
+  every(milliseconds, callback) {
+    const timer = setInterval(callback, milliseconds).unref();
+    return () => clearInterval(timer);
+  },
+  interrupted: interrupt.signal,
+  redirectSignals(receiver) {
+    signalReceiver = receiver;
+    return () => {
+      signalReceiver = undefined;
+    };
+  },
+  pipeline: pipelineLoader,
+};
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
+process.on('uncaughtException', (error) => process.exit(reportFailure(host, error)));
+process.stdout.on('error', onOutputError);
+process.stderr.on('error', onOutputError);
+
+const exitCode = await runProgram(host);
+await Promise.all([flushed(host.stdout), flushed(host.stderr)]);
+process.exit(exitCode);
