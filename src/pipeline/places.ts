@@ -68,7 +68,7 @@ function placeIn(named: Reference, region: string | null, session: Session): Reg
     kind: 'registry',
     region,
     reference,
-    target: session.registry(reference),
+    target: session.registry(reference, 'push'),
     tag: reference.tag ?? 'latest',
   };
 }

@@ -1,10 +1,10 @@
 import type { DockerEngine } from '../engines/docker.ts';
-import { dockerArchiveStream } from '../oci/archives/docker-archive.ts';
 import type { Digest } from '../oci/digest.ts';
 import { loadImage } from '../oci/load.ts';
 import { readProcesses } from '../plan/processes.ts';
 import type { PipelineEnvironment } from './environment.ts';
 import { withSession } from './session.ts';
+import { dockerArchiveStream } from './transports.ts';
 
 export interface LoadedImage {
   /** The config's digest, by which the engine knows the image. */
@@ -24,7 +24,7 @@ export function loadIntoDocker(
     const image = await loadImage(from, descriptor, { signal });
     const imageId = image.manifest.config.digest;
     if ((await docker.imageId(imageId, signal)) === undefined) {
-      await docker.loadImage(dockerArchiveStream(from, image.descriptor, { repoTags: [], signal }), signal);
+      await docker.loadImage(dockerArchiveStream(image, [], session), signal);
     }
     return { imageId, processes: readProcesses(image.config) };
   });

@@ -10,7 +10,7 @@ import { formatReference, type Reference } from '../oci/reference.ts';
 import { type LocalStore, openLocalStore } from '../oci/stores/local.ts';
 import type { Target } from '../oci/target.ts';
 import { dockerCredentials } from '../registry/credentials.ts';
-import { createRegistryClient, type RegistryClient } from '../registry/registry-client.ts';
+import { createRegistryClient } from '../registry/http.ts';
 import { createRegistryTarget } from '../registry/registry-target.ts';
 import { openSource } from '../source/open-source.ts';
 import type { Source } from '../source/source.ts';
@@ -23,7 +23,8 @@ export interface Session {
   readonly environment: PipelineEnvironment;
   readonly store: LocalStore;
   readonly facts: Facts;
-  registry(reference: Reference): Target;
+  /** `push` when blobs will be put there: its token is asked for at once. */
+  registry(reference: Reference, access: 'pull' | 'push'): Target;
   openSource(text: string): Promise<Source>;
   openImage(text: string, bare: 'registry' | 'local'): Promise<OpenedImage>;
   resolveImage(reference: string, platform: Platform): Promise<ResolvedImage>;
@@ -47,9 +48,11 @@ export async function withSession<T>(
 
 async function openSession(environment: PipelineEnvironment): Promise<Session> {
   const { home, signal } = environment;
-  const http = createHttpClient({ insecureHosts: environment.insecureRegistries });
-  const client: RegistryClient = createRegistryClient({
+  const http = createHttpClient();
+  const client = createRegistryClient({
     http,
+    insecureHosts: environment.insecureRegistries,
+    logger: environment.logger,
     credentials: dockerCredentials(environment.dockerConfig, createCredentialHelper()),
   });
   const store = await openLocalStore(home);
@@ -60,7 +63,7 @@ async function openSession(environment: PipelineEnvironment): Promise<Session> {
     environment,
     store,
     facts: store,
-    registry: (reference) => createRegistryTarget({ reference, client }),
+    registry: (reference, access) => createRegistryTarget({ reference, client, access }),
     async openSource(text) {
       const source = await openSource(text, {
         stdin: environment.stdin,

@@ -1,12 +1,18 @@
 import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PassThrough, type Readable } from 'node:stream';
 import { connectDocker } from '../engines/docker.ts';
 import { DogwoodError } from '../errors.ts';
-import { openDockerArchive, writeDockerArchive } from '../oci/archives/docker-archive.ts';
+import { openDockerArchive } from '../oci/archives/docker-archive.ts';
 import { openOciArchive, writeOciArchive } from '../oci/archives/oci-archive.ts';
+import { writeDockerArchive } from '../oci/archives/write-docker-archive.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
+import type { Image } from '../oci/image.ts';
 import { findImage } from '../oci/listing.ts';
+import { loadImage } from '../oci/load.ts';
 import { formatReference, type Reference, referenceTarget, withDefaultTag } from '../oci/reference.ts';
 import { openLayout } from '../oci/stores/layout.ts';
+import { createTempFiles, type TempFiles } from '../oci/stores/temp-files.ts';
 import type { Target } from '../oci/target.ts';
 import type { ImageName } from './image-name.ts';
 import type { Place } from './places.ts';
@@ -25,7 +31,7 @@ export async function openNamedImage(name: ImageName, session: Session): Promise
   const { signal } = session.environment;
   if (name.transport === 'registry') {
     const reference = withDefaultTag(name.reference);
-    const from = session.registry(reference);
+    const from = session.registry(reference, 'pull');
     const descriptor = await from.resolve(referenceTarget(reference), signal);
     if (descriptor) return { descriptor, from, reference };
     throw new DogwoodError('IMAGE_NOT_FOUND', `there is no image ${formatReference(reference)}`);
@@ -65,8 +71,8 @@ export async function openArchive(
   session: Session,
 ) {
   const open = transport === 'oci-archive' ? openOciArchive : openDockerArchive;
-  const archive = await open(path, session.store, session.environment.signal);
-  session.defer(() => archive.close());
+  const archive = await open(path, { temp: temporaryFiles(session), signal: session.environment.signal });
+  session.defer(() => archive.dispose());
   return archive;
 }
 
@@ -86,6 +92,9 @@ export async function openWritable(
   session: Session,
 ): Promise<Place> {
   const { dockerHost, signal } = session.environment;
+  const temp = temporaryFiles(session);
+  const load = (from: Target, descriptor: Descriptor): Promise<Image> =>
+    loadImage(from, descriptor, { signal });
   if (name.transport === 'local') return { kind: 'store', target: session.store, tag: name.name };
   if (name.transport === 'oci') {
     return {
@@ -101,7 +110,7 @@ export async function openWritable(
       label: `docker-daemon:${name.name}`,
       write: async (from, descriptor) => {
         await docker.loadImage(
-          dockerArchiveStream(from, descriptor, { repoTags: [dockerName(name.name)], signal }),
+          dockerArchiveStream(await load(from, descriptor), [dockerName(name.name)], session),
           signal,
         );
       },
@@ -114,13 +123,26 @@ export async function openWritable(
       if (name.transport === 'oci-archive') {
         await writeOciArchive(from, descriptor, name.path, { tag: name.name, signal });
       } else {
-        await writeDockerArchive(from, descriptor, name.path, {
-          repoTags: name.name ? [dockerName(name.name)] : [],
-          signal,
-        });
+        const repoTags = name.name === undefined ? [] : [dockerName(name.name)];
+        await writeDockerArchive(await load(from, descriptor), name.path, { repoTags, temp, signal });
       }
     },
   };
+}
+
+/** An image as the stream of a docker-archive that an engine loads. */
+export function dockerArchiveStream(image: Image, repoTags: readonly string[], session: Session): Readable {
+  const stream = new PassThrough();
+  const { signal } = session.environment;
+  writeDockerArchive(image, stream, { repoTags, temp: temporaryFiles(session), signal }).then(
+    () => stream.end(),
+    (error: unknown) => stream.destroy(error as Error),
+  );
+  return stream;
+}
+
+function temporaryFiles(session: Session): TempFiles {
+  return createTempFiles(join(session.environment.home, 'tmp'));
 }
 
 /** Docker's names always have a tag. */

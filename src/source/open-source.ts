@@ -4,7 +4,7 @@ import { basename, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { DogwoodError } from '../errors.ts';
 import { stampFile } from '../oci/stores/local-index.ts';
-import { remoteContent } from './remote.ts';
+import { type RemoteAnswer, remoteContent } from './remote.ts';
 import type { ArchiveSource, Source } from './source.ts';
 import { spool } from './spool.ts';
 
@@ -18,7 +18,7 @@ export interface SourceEnvironment {
   /** Folder for what must be kept aside. */
   readonly spoolFolder: string;
   /** GETs an http(s) URL; throws FETCH_FAILED. */
-  readonly openUrl: (url: string, signal: AbortSignal) => Promise<Readable>;
+  readonly openUrl: (url: string, signal: AbortSignal) => Promise<RemoteAnswer>;
   readonly signal: AbortSignal;
 }
 
@@ -105,18 +105,18 @@ async function openStandardInput(environment: SourceEnvironment): Promise<Archiv
   };
 }
 
-function openRemote(url: string, environment: SourceEnvironment): ArchiveSource {
+async function openRemote(url: string, environment: SourceEnvironment): Promise<ArchiveSource> {
   const { origin, pathname } = new URL(url);
   if (pathname.endsWith('.git') || url.includes('.git#')) {
     throw new DogwoodError('SOURCE_UNSUPPORTED', 'this version cannot read git sources');
   }
-  const remote = remoteContent(() => environment.openUrl(url, environment.signal));
+  const remote = await remoteContent(() => environment.openUrl(url, environment.signal));
   return {
     kind: 'archive',
     // A presigned URL's query is a credential: it never leaves this function.
     name: `${origin}${pathname}`,
     stamp: undefined,
-    size: undefined,
+    size: remote.size,
     content: remote,
     head: remote.head,
     dispose: remote.dispose,
