@@ -50,7 +50,7 @@ export function createBlobFiles(directory: string, temp: TempFiles, name: string
         return result(expected, expected.digest, there, 'existing');
       }
       return await temp.use(async (path) => {
-        const written = await writeVerified(path, content, expected, name, options);
+        const written = await writeVerified(path, content, expected, name, { ...options, sync: true });
         await moveInto(directory, path, written.digest, name);
         return result(expected, written.digest, written.size, 'sent');
       });
@@ -58,13 +58,13 @@ export function createBlobFiles(directory: string, temp: TempFiles, name: string
   };
 }
 
-/** Writes a stream to a new file and to the disk, hashing it on the way; leaves removing it on failure to the caller. */
+/** Writes a stream to a new file, hashing it on the way; removing it after a failure is left to the caller. */
 export async function writeVerified(
   path: string,
   content: Content,
   expected: Partial<Expectation>,
   name: string,
-  { signal, onBytes }: PutOptions = {},
+  { signal, onBytes, sync = false }: PutOptions & { readonly sync?: boolean } = {},
 ): Promise<{ digest: Digest; size: number }> {
   signal?.throwIfAborted();
   const digester = createDigester(
@@ -82,7 +82,7 @@ export async function writeVerified(
     if (wrong !== null) throw wrong;
     // For exchange between users, as skopeo and umoci write them; the folder's mode is where the umask counts.
     await file.chmod(0o644);
-    await file.sync();
+    if (sync) await file.sync();
     return { digest, size: digester.size };
   } catch (error) {
     // An aborted stream only says that it was; the signal knows why.

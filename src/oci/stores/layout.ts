@@ -15,7 +15,7 @@ import { createTempFiles, type TempFiles } from './temp-files.ts';
 
 /** Lives in the layout itself, the one place that all its writers see, whatever their environment. */
 const LOCK = '.dogwood-index.lock';
-const MARKER = 'oci-layout';
+export const LAYOUT_MARKER = 'oci-layout';
 const INDEX = 'index.json';
 const VERSION = '1.0.0';
 
@@ -72,7 +72,7 @@ export async function openLayout(directory: string, options: OpenLayoutOptions =
 
 /** Whether the folder says of itself that it is an OCI layout. */
 export async function isLayout(directory: string): Promise<boolean> {
-  const marker = await stat(join(directory, MARKER)).catch(() => undefined);
+  const marker = await stat(join(directory, LAYOUT_MARKER)).catch(() => undefined);
   const index = await stat(join(directory, INDEX)).catch(() => undefined);
   return marker?.isFile() === true && index?.isFile() === true;
 }
@@ -114,7 +114,7 @@ export async function mustBeThere(target: ListingTarget, descriptor: Descriptor)
 async function createLayout(directory: string, temp: TempFiles, signal?: AbortSignal): Promise<void> {
   await makeFolder(directory);
   const foreign = (await readdir(directory)).find(
-    (entry) => ![MARKER, INDEX, 'blobs'].includes(entry) && !entry.startsWith('.dogwood-'),
+    (entry) => ![LAYOUT_MARKER, INDEX, 'blobs'].includes(entry) && !entry.startsWith('.dogwood-'),
   );
   if (foreign !== undefined) {
     throw new DogwoodError('LAYOUT_INVALID', `${directory} is not empty (${foreign}) and no OCI layout`, {
@@ -127,16 +127,16 @@ async function createLayout(directory: string, temp: TempFiles, signal?: AbortSi
     if (await isLayout(directory)) return;
     await makeFolder(join(directory, 'blobs', 'sha256'));
     await replaceFile(directory, temp, INDEX, JSON.stringify(EMPTY_INDEX));
-    await replaceFile(directory, temp, MARKER, JSON.stringify({ imageLayoutVersion: VERSION }));
+    await replaceFile(directory, temp, LAYOUT_MARKER, JSON.stringify({ imageLayoutVersion: VERSION }));
   } finally {
     lock.release();
   }
 }
 
 async function checkMarker(directory: string): Promise<void> {
-  const text = await readFile(join(directory, MARKER), 'utf8').catch((error: unknown) => {
+  const text = await readFile(join(directory, LAYOUT_MARKER), 'utf8').catch((error: unknown) => {
     if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') {
-      throw new DogwoodError('LAYOUT_INVALID', `${directory} has no file ${MARKER}`);
+      throw new DogwoodError('LAYOUT_INVALID', `${directory} has no file ${LAYOUT_MARKER}`);
     }
     throw fileError(error, `cannot read ${directory}`);
   });
@@ -153,12 +153,12 @@ export function checkLayoutVersion(text: string, where: string): void {
   try {
     version = (JSON.parse(text) as { imageLayoutVersion?: unknown } | null)?.imageLayoutVersion;
   } catch (cause) {
-    throw new DogwoodError('LAYOUT_INVALID', `${MARKER} in ${where} is not JSON`, { cause });
+    throw new DogwoodError('LAYOUT_INVALID', `${LAYOUT_MARKER} in ${where} is not JSON`, { cause });
   }
   if (version !== VERSION) {
     throw new DogwoodError(
       'LAYOUT_INVALID',
-      `${MARKER} in ${where} states version ${JSON.stringify(version)?.slice(0, 40)}, only ${VERSION} is known`,
+      `${LAYOUT_MARKER} in ${where} states version ${JSON.stringify(version)?.slice(0, 40)}, only ${VERSION} is known`,
     );
   }
 }

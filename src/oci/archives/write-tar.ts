@@ -1,0 +1,156 @@
+import { type FileHandle, open, rename, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { PassThrough, type Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { DogwoodError } from '../../errors.ts';
+import { syncFolder } from '../stores/blob-files.ts';
+import { fileError } from '../stores/file-errors.ts';
+import { createTempFiles } from '../stores/temp-files.ts';
+import { BLOCK_BYTES, MAX_OCTAL_11 } from '../tar/header.ts';
+import { createTarWriter } from '../tar/writer.ts';
+
+type ByteSource = AsyncIterable<Uint8Array>;
+
+/** An archive that is being written: plain files, all owned by root, of the year 1970, so that its bytes say nothing else. */
+export interface TarOut {
+  bytes(path: string, content: Uint8Array): Promise<void>;
+  /** Throws SIZE_MISMATCH when the source is not exactly that many bytes. */
+  stream(path: string, source: ByteSource, size: number, onBytes?: (count: number) => void): Promise<void>;
+}
+
+export interface SeekableTarOut extends TarOut {
+  /** A member whose size is only known when it was written; gives the size. */
+  unsized(path: string, source: () => Promise<ByteSource>): Promise<number>;
+}
+
+const writer = createTarWriter();
+const ROOT_FILE = { type: 'file', mode: 0o644, mtime: 0, uid: 0, gid: 0 } as const;
+
+/** Writes an archive to a path, where it appears when it is whole, or to a stream, which is ended. */
+export async function writeTar(
+  out: string | Writable,
+  signal: AbortSignal | undefined,
+  work: (tar: TarOut) => Promise<void>,
+): Promise<void> {
+  if (typeof out === 'string') return await writeTarFile(out, signal, work);
+  const stream = new PassThrough({ highWaterMark: 1024 * 1024 });
+  const piped = pipeline(stream, out, { signal });
+  const write = (chunk: Uint8Array): Promise<void> =>
+    new Promise((resolve, reject) => {
+      stream.write(chunk, (error) => (error ? reject(error) : resolve()));
+    });
+  try {
+    await work(tarOut(write, signal));
+    stream.end(writer.trailer());
+  } catch (error) {
+    stream.destroy(error as Error);
+    // Where the other end broke first, that is what there is to say.
+    await piped;
+    throw error;
+  }
+  await piped;
+}
+
+/** Writes an archive to a path, under which it appears only when it is whole and on the disk. */
+export async function writeTarFile(
+  path: string,
+  signal: AbortSignal | undefined,
+  work: (tar: SeekableTarOut) => Promise<void>,
+): Promise<void> {
+  await createTempFiles(dirname(path)).use(async (temporary) => {
+    try {
+      const file = await open(temporary, 'wx', 0o644);
+      try {
+        const tar = seekableTarOut(file, signal);
+        await work(tar);
+        await tar.end();
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await refuseFolder(path);
+      await rename(temporary, path);
+      await syncFolder(dirname(path));
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw fileError(error, `cannot write ${path}`);
+    }
+  });
+}
+
+function tarOut(write: (chunk: Uint8Array) => Promise<void>, signal: AbortSignal | undefined): TarOut {
+  const stream: TarOut['stream'] = async (path, source, size, onBytes) => {
+    await write(writer.header({ ...ROOT_FILE, path, size }));
+    let written = 0;
+    for await (const chunk of source) {
+      signal?.throwIfAborted();
+      written += chunk.length;
+      if (written > size) break;
+      await write(chunk);
+      onBytes?.(chunk.length);
+    }
+    if (written !== size) {
+      const came = written > size ? 'more' : `${written}`;
+      throw new DogwoodError('SIZE_MISMATCH', `${path} should have ${size} bytes, ${came} came`);
+    }
+    await write(writer.padding(size));
+  };
+  return {
+    stream,
+    bytes: (path, content) => stream(path, once(content), content.length),
+  };
+}
+
+function seekableTarOut(
+  file: FileHandle,
+  signal: AbortSignal | undefined,
+): SeekableTarOut & { end(): Promise<void> } {
+  let position = 0;
+  const write = async (chunk: Uint8Array): Promise<void> => {
+    await writeAll(file, chunk, position);
+    position += chunk.length;
+  };
+  const out = tarOut(write, signal);
+  return {
+    ...out,
+    async end() {
+      await write(writer.trailer());
+      // A member written again may have been longer the first time.
+      await file.truncate(position);
+    },
+    async unsized(path, source) {
+      const start = position;
+      position += BLOCK_BYTES;
+      let size = 0;
+      for await (const chunk of await source()) {
+        signal?.throwIfAborted();
+        await write(chunk);
+        size += chunk.length;
+      }
+      if (size > MAX_OCTAL_11) {
+        // Beyond 8 GiB the header is longer than the block left for it: once more, with the size known.
+        position = start;
+        await out.stream(path, await source(), size);
+        return size;
+      }
+      await writeAll(file, writer.header({ ...ROOT_FILE, path, size }), start);
+      await write(writer.padding(size));
+      return size;
+    },
+  };
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
+async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    done += (await file.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
+  }
+}
+
+async function refuseFolder(path: string): Promise<void> {
+  const stats = await stat(path).catch(() => undefined);
+  if (stats?.isDirectory()) throw new DogwoodError('STORE_UNWRITABLE', `${path} is a folder`);
+}
