@@ -24,7 +24,7 @@ export function loadIntoDocker(
     const image = await loadImage(from, descriptor, { signal });
     const imageId = image.manifest.config.digest;
     if ((await docker.imageId(imageId, signal)) === undefined) {
-      await docker.loadImage(dockerArchiveStream(image, [], session), signal);
+      await docker.loadImage(dockerArchiveStream(from, image.descriptor, [], session), signal);
     }
     return { imageId, processes: readProcesses(image.config) };
   });

@@ -3,13 +3,10 @@ import { join } from 'node:path';
 import { PassThrough, type Readable } from 'node:stream';
 import { connectDocker } from '../engines/docker.ts';
 import { DogwoodError } from '../errors.ts';
-import { openDockerArchive } from '../oci/archives/docker-archive.ts';
+import { openDockerArchive, writeDockerArchive } from '../oci/archives/docker-archive.ts';
 import { openOciArchive, writeOciArchive } from '../oci/archives/oci-archive.ts';
-import { writeDockerArchive } from '../oci/archives/write-docker-archive.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
-import type { Image } from '../oci/image.ts';
 import { findImage } from '../oci/listing.ts';
-import { loadImage } from '../oci/load.ts';
 import { formatReference, type Reference, referenceTarget, withDefaultTag } from '../oci/reference.ts';
 import { openLayout } from '../oci/stores/layout.ts';
 import { createTempFiles, type TempFiles } from '../oci/stores/temp-files.ts';
@@ -93,8 +90,6 @@ export async function openWritable(
 ): Promise<Place> {
   const { dockerHost, signal } = session.environment;
   const temp = temporaryFiles(session);
-  const load = (from: Target, descriptor: Descriptor): Promise<Image> =>
-    loadImage(from, descriptor, { signal });
   if (name.transport === 'local') return { kind: 'store', target: session.store, tag: name.name };
   if (name.transport === 'oci') {
     return {
@@ -110,7 +105,7 @@ export async function openWritable(
       label: `docker-daemon:${name.name}`,
       write: async (from, descriptor) => {
         await docker.loadImage(
-          dockerArchiveStream(await load(from, descriptor), [dockerName(name.name)], session),
+          dockerArchiveStream(from, descriptor, [dockerName(name.name)], session),
           signal,
         );
       },
@@ -124,18 +119,22 @@ export async function openWritable(
         await writeOciArchive(from, descriptor, name.path, { tag: name.name, signal });
       } else {
         const repoTags = name.name === undefined ? [] : [dockerName(name.name)];
-        await writeDockerArchive(await load(from, descriptor), name.path, { repoTags, temp, signal });
+        await writeDockerArchive(from, descriptor, name.path, { repoTags, temp, signal });
       }
     },
   };
 }
 
 /** An image as the stream of a docker-archive that an engine loads. */
-export function dockerArchiveStream(image: Image, repoTags: readonly string[], session: Session): Readable {
+export function dockerArchiveStream(
+  from: Target,
+  descriptor: Descriptor,
+  repoTags: readonly string[],
+  session: Session,
+): Readable {
   const stream = new PassThrough();
   const { signal } = session.environment;
-  writeDockerArchive(image, stream, { repoTags, temp: temporaryFiles(session), signal }).then(
-    () => stream.end(),
+  writeDockerArchive(from, descriptor, stream, { repoTags, temp: temporaryFiles(session), signal }).catch(
     (error: unknown) => stream.destroy(error as Error),
   );
   return stream;
