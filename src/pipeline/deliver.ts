@@ -30,8 +30,12 @@ export async function deliver(
     });
     return direct.kind === 'registry' ? [available(direct, built.descriptor, sink)] : [];
   }
-  await copyTo(built.from, sink.target, built.descriptor, session, { label: sink.target.name });
-  return distribute(session.store, built.descriptor, places, session);
+  // One file or engine reads the image where it is; several places share a copy that is fetched once.
+  const from = places.length > 1 ? session.store : built.from;
+  if (places.length > 1) {
+    await copyTo(built.from, sink.target, built.descriptor, session, { label: sink.target.name });
+  }
+  return distribute(from, built.descriptor, places, session);
 }
 
 /** Copies an image that lies somewhere to each place, all at once. Throws the first failure when every one failed. */
