@@ -119,6 +119,21 @@ function refuseConfusion(value: unknown, what: string): void {
   }
 }
 
+const SCHEMAS = { manifest, index, config: imageConfig } as const;
+
+/** Everything that is wrong with the form of a document; empty when its parser accepts it. */
+export function documentProblems(kind: keyof typeof SCHEMAS, bytes: Uint8Array): string[] {
+  let value: unknown;
+  try {
+    value = parseJson(bytes, kind);
+    if (kind !== 'config') refuseConfusion(value, kind);
+  } catch (error) {
+    return [(error as Error).message];
+  }
+  const issues = SCHEMAS[kind].safeParse(value).error?.issues ?? [];
+  return issues.map((issue) => `${issue.path.join('.') || 'document'}: ${issue.message}`);
+}
+
 export function parseManifest(bytes: Uint8Array, what = 'manifest'): Manifest {
   const value = parseJson(bytes, what);
   refuseConfusion(value, what);
