@@ -8,6 +8,8 @@ import type { RenderContext, Renderer } from './renderer.ts';
 const FRAME_MS = 100;
 /** Transfers shown at once; more would push what matters off the screen. */
 const MAX_TRANSFERS = 8;
+/** A narrower terminal needs its room for names and numbers. */
+const MIN_BAR_COLUMNS = 60;
 
 const CLEAR_BELOW = '\x1b[0J';
 // With automatic wrapping off a long line is cut by the terminal itself, whatever the width of its characters.
@@ -39,7 +41,7 @@ export function createTtyRenderer(context: RenderContext): Renderer {
     finished = [];
     drawn = live.length;
   };
-  const stop = context.every(FRAME_MS, () => draw(liveLines(activity, context.clock())));
+  const stop = context.every(FRAME_MS, () => draw(liveLines(activity, context.clock(), context.columns())));
   return {
     event(event) {
       const line = lineOf(event, activity.observe(event, context.clock()));
@@ -52,11 +54,12 @@ export function createTtyRenderer(context: RenderContext): Renderer {
   };
 }
 
-function liveLines(activity: Activity, now: number): string[] {
+function liveLines(activity: Activity, now: number, columns: number): string[] {
   const transfers = activity.transfers();
   const lines = activity.steps().map(({ step, since }) => `${step}  ${formatDuration(now - since)}`);
   for (const transfer of transfers.slice(0, MAX_TRANSFERS)) {
-    lines.push(`  ${bar(transfer.bytes, transfer.total)}${describeTransfer(transfer, now)}`);
+    const shown = columns < MIN_BAR_COLUMNS ? '' : bar(transfer.bytes, transfer.total);
+    lines.push(`  ${shown}${describeTransfer(transfer, now)}`);
   }
   if (transfers.length > MAX_TRANSFERS) lines.push(`  and ${transfers.length - MAX_TRANSFERS} more`);
   return lines;

@@ -1,0 +1,86 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test } from 'vitest';
+import { dockerConfigFolder, dogwoodHome, userConfigPath } from '../../src/cli/folders.ts';
+import { readUserConfig } from '../../src/cli/user-config.ts';
+import { parseUserConfig } from '../../src/cli/user-config-schema.ts';
+
+const folders: string[] = [];
+afterEach(async () => {
+  for (const folder of folders.splice(0)) await rm(folder, { recursive: true, force: true });
+});
+
+const EMPTY = { stacks: {}, insecureRegistries: [], limits: {} };
+
+describe('parseUserConfig', () => {
+  test('stacks, insecure registries and limits', () => {
+    const text = [
+      'insecure-registries = ["127.0.0.1:5000"]',
+      '[stacks]',
+      '"heroku-24" = "registry.example/heroku/heroku:24"',
+      '[limits]',
+      'maxMembers = 5',
+      'maxTotalBytes = "32G"',
+    ].join('\n');
+    expect(parseUserConfig(text, 'config.toml')).toEqual({
+      stacks: { 'heroku-24': 'registry.example/heroku/heroku:24' },
+      insecureRegistries: ['127.0.0.1:5000'],
+      limits: { maxMembers: 5, maxTotalBytes: 32 * 1024 ** 3 },
+    });
+    expect(parseUserConfig('', 'config.toml')).toEqual(EMPTY);
+  });
+
+  test.each([
+    ['a = 1\nb = = 2', /^config\.toml:2: /],
+    ['# one\n\nstack = 1', 'config.toml:3: stack: no such setting'],
+    [
+      '[limits]\nmaxMembers = 5\nmaxMember = 5',
+      /^config\.toml:3: limits\.maxMember: no such limit; there are maxTotal/,
+    ],
+    ['[limits]\nmaxMembers = -5', /^config\.toml:2: limits\.maxMembers: /],
+    ['[limits]\nmaxMembers = "many"', /^config\.toml:2: limits\.maxMembers: /],
+    ['[stacks]\n"heroku-22" = "a"\n"heroku-24" = 24', /^config\.toml:3: stacks\.heroku-24: /],
+    ['stacks.heroku-24 = 24', /^config\.toml:1: stacks\.heroku-24: /],
+    ['\n\ninsecure-registries = "host"', /^config\.toml:3: insecure-registries: /],
+  ])('%j is CONFIG_INVALID with file and line', (text, message) => {
+    const matching = typeof message === 'string' ? message : expect.stringMatching(message);
+    expect(() => parseUserConfig(text, 'config.toml')).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID', message: matching }),
+    );
+  });
+});
+
+describe('readUserConfig', () => {
+  test('no file is an empty one, a folder in its place is not', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'dogwood-config-'));
+    folders.push(folder);
+    expect(await readUserConfig(undefined)).toEqual(EMPTY);
+    expect(await readUserConfig(join(folder, 'none', 'config.toml'))).toEqual(EMPTY);
+    await expect(readUserConfig(folder)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+    await writeFile(join(folder, 'config.toml'), 'insecure-registries = ["a"]');
+    expect(await readUserConfig(join(folder, 'config.toml'))).toMatchObject({ insecureRegistries: ['a'] });
+  });
+});
+
+describe('folders', () => {
+  const of = (environment: Record<string, string>, userHome?: string) => ({ environment, userHome });
+
+  test('DOGWOOD_HOME, then XDG_DATA_HOME, then the home folder', () => {
+    const all = { DOGWOOD_HOME: '/d', XDG_DATA_HOME: '/x' };
+    expect(dogwoodHome(of(all, '/h'))).toBe('/d');
+    expect(dogwoodHome(of({ XDG_DATA_HOME: '/x' }, '/h'))).toBe('/x/dogwood');
+    expect(dogwoodHome(of({ XDG_DATA_HOME: 'relative' }, '/h'))).toBe('/h/.local/share/dogwood');
+    expect(() => dogwoodHome(of({}))).toThrow(expect.objectContaining({ code: 'USAGE' }));
+    expect(() => dogwoodHome(of({ DOGWOOD_HOME: 'd' }))).toThrow(expect.objectContaining({ code: 'USAGE' }));
+  });
+
+  test('the config file and Docker’s folder', () => {
+    expect(userConfigPath(of({ XDG_CONFIG_HOME: '/c' }, '/h'))).toBe('/c/dogwood/config.toml');
+    expect(userConfigPath(of({}, '/h'))).toBe('/h/.config/dogwood/config.toml');
+    expect(userConfigPath(of({}))).toBeUndefined();
+    expect(dockerConfigFolder(of({ DOCKER_CONFIG: '/k' }, '/h'))).toBe('/k');
+    expect(dockerConfigFolder(of({}, '/h'))).toBe('/h/.docker');
+    expect(dockerConfigFolder(of({}))).toMatch(/^\/nonexistent/);
+  });
+});
