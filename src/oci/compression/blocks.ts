@@ -4,6 +4,8 @@ import type { ByteSource } from './byte-reader.ts';
 export interface Block {
   readonly bytes: Buffer;
   readonly last: boolean;
+  /** Gives the memory back for a later block; the bytes must not be read afterwards. */
+  release(): void;
 }
 
 /** Cuts the input anew, so that how it came makes no difference. The blocks are copies. */
@@ -11,28 +13,35 @@ export async function* blocksOf(
   source: ByteSource,
   blockBytes: number,
 ): AsyncGenerator<Block, void, undefined> {
-  let block = Buffer.allocUnsafeSlow(blockBytes);
+  // Used again and again: garbage outside the JavaScript heap is collected late, and peak memory is promised.
+  const free: Buffer<ArrayBuffer>[] = [];
+  const block = (memory: Buffer<ArrayBuffer>, length: number, last: boolean): Block => ({
+    bytes: memory.subarray(0, length),
+    last,
+    release: () => free.push(memory),
+  });
+  let memory = Buffer.allocUnsafeSlow(blockBytes);
   let filled = 0;
   for await (const chunk of source) {
     for (let position = 0; position < chunk.length; ) {
       // A full block is given only once something follows: the last one must be known as such.
       if (filled === blockBytes) {
-        yield { bytes: block, last: false };
-        block = Buffer.allocUnsafeSlow(blockBytes);
+        yield block(memory, filled, false);
+        memory = free.pop() ?? Buffer.allocUnsafeSlow(blockBytes);
         filled = 0;
       }
       const piece = chunk.subarray(position, position + blockBytes - filled);
-      block.set(piece, filled);
+      memory.set(piece, filled);
       filled += piece.length;
       position += piece.length;
     }
   }
-  yield { bytes: block.subarray(0, filled), last: true };
+  yield block(memory, filled, true);
 }
 
 /**
  * Works on several items at once and gives the results in order. At most `parallel` are under way; what is under
- * way when the consumer leaves is let run out unseen.
+ * way when the consumer leaves runs out unseen.
  */
 export async function* inOrder<T, R>(
   items: AsyncIterable<T>,
@@ -45,7 +54,8 @@ export async function* inOrder<T, R>(
     // Its failure is thrown when its turn comes; until then it is no unhandled one.
     result.catch(() => undefined);
     underWay.push(result);
-    if (underWay.length >= parallel) yield await (underWay.shift() as Promise<R>);
+    const first = underWay.length >= parallel ? underWay.shift() : undefined;
+    if (first !== undefined) yield await first;
   }
   for (const result of underWay) yield await result;
 }

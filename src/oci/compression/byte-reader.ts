@@ -9,7 +9,8 @@ const EMPTY = new Uint8Array(0);
 export class ByteReader {
   readonly #source: ByteSource;
   #iterator: AsyncIterator<Uint8Array> | Iterator<Uint8Array> | undefined;
-  #rest: Uint8Array = EMPTY;
+  /** What was read and not taken, or given back; the last comes first. */
+  readonly #pending: Uint8Array[] = [];
   #ended = false;
   #consumed = 0;
 
@@ -22,24 +23,29 @@ export class ByteReader {
     return this.#consumed;
   }
 
-  /** The next bytes, as many as come in one piece and never none; undefined at the end. */
-  async pull(): Promise<Uint8Array | undefined> {
-    const rest = await this.#peek();
-    if (rest === undefined) return undefined;
-    this.#rest = EMPTY;
-    this.#consumed += rest.length;
-    return rest;
+  /**
+   * The next bytes in one piece, never none: at least `minimum` unless the end comes first, and more where they came
+   * together. Undefined at the end.
+   */
+  async pull(minimum = 1): Promise<Uint8Array | undefined> {
+    const pieces: Uint8Array[] = [];
+    for (let length = 0; length < minimum; ) {
+      const piece = await this.#next();
+      if (piece === undefined) break;
+      length += piece.length;
+      pieces.push(piece);
+    }
+    return pieces.length < 2 ? pieces[0] : Buffer.concat(pieces);
   }
 
   /** Exactly `count` bytes, or fewer at the end. */
   async take(count: number): Promise<Uint8Array> {
     const pieces: Uint8Array[] = [];
     for (let missing = count; missing > 0; ) {
-      const rest = await this.#peek();
-      if (rest === undefined) break;
-      const piece = rest.subarray(0, missing);
-      this.#rest = rest.subarray(piece.length);
-      this.#consumed += piece.length;
+      const next = await this.#next();
+      if (next === undefined) break;
+      this.unread(next.subarray(missing));
+      const piece = next.subarray(0, missing);
       missing -= piece.length;
       pieces.push(piece);
     }
@@ -50,17 +56,19 @@ export class ByteReader {
   unread(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
     this.#consumed -= bytes.length;
-    this.#rest = this.#rest.length === 0 ? bytes : Buffer.concat([bytes, this.#rest]);
+    this.#pending.push(bytes);
   }
 
   /** True when nothing follows. */
   async atEnd(): Promise<boolean> {
-    return (await this.#peek()) === undefined;
+    const next = await this.#next();
+    this.unread(next ?? EMPTY);
+    return next === undefined;
   }
 
   /** Ends the source, so that what is behind it (a file, a socket) is let go. */
   async close(): Promise<void> {
-    this.#rest = EMPTY;
+    this.#pending.length = 0;
     if (this.#ended) return;
     this.#ended = true;
     // A generator's return() waits for a read that is under way; a stream can be told at once.
@@ -68,14 +76,20 @@ export class ByteReader {
     else await this.#iterator?.return?.();
   }
 
-  async #peek(): Promise<Uint8Array | undefined> {
+  async #next(): Promise<Uint8Array | undefined> {
+    const bytes = this.#pending.pop() ?? (await this.#read());
+    this.#consumed += bytes?.length ?? 0;
+    return bytes;
+  }
+
+  async #read(): Promise<Uint8Array | undefined> {
     this.#iterator ??= iterate(this.#source);
-    while (this.#rest.length === 0 && !this.#ended) {
+    while (!this.#ended) {
       const next = await this.#iterator.next();
       if (next.done === true) this.#ended = true;
-      else this.#rest = next.value;
+      else if (next.value.length > 0) return next.value;
     }
-    return this.#rest.length === 0 ? undefined : this.#rest;
+    return undefined;
   }
 }
 

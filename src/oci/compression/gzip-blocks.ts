@@ -1,6 +1,6 @@
 import { promisify } from 'node:util';
 import { constants, crc32, deflateRaw } from 'node:zlib';
-import { blocksOf, inOrder } from './blocks.ts';
+import { type Block, blocksOf, inOrder } from './blocks.ts';
 import type { ByteSource } from './byte-reader.ts';
 
 const deflate = promisify(deflateRaw) as (bytes: Uint8Array, options: object) => Promise<Buffer>;
@@ -14,8 +14,8 @@ const WINDOW_BYTES = 32 * 1024;
 const HEADER = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255);
 
 interface Task {
-  readonly bytes: Buffer;
-  readonly last: boolean;
+  readonly block: Block;
+  /** The last bytes of the block before. */
   readonly dictionary: Buffer | undefined;
 }
 
@@ -34,29 +34,34 @@ export async function* gzipBlocks(
 
   async function* tasks(): AsyncGenerator<Task, void, undefined> {
     let dictionary: Buffer | undefined;
-    for await (const { bytes, last } of blocksOf(source, BLOCK_BYTES)) {
+    for await (const block of blocksOf(source, BLOCK_BYTES)) {
       signal?.throwIfAborted();
-      sum = crc32(bytes, sum);
-      length += bytes.length;
-      yield { bytes, last, dictionary };
-      dictionary = bytes.subarray(-WINDOW_BYTES);
+      sum = crc32(block.bytes, sum);
+      length += block.bytes.length;
+      const tail = Buffer.from(block.bytes.subarray(-WINDOW_BYTES));
+      yield { block, dictionary };
+      dictionary = tail;
     }
   }
 
   yield HEADER;
-  yield* inOrder(tasks(), parallel, ({ bytes, last, dictionary }) =>
-    deflate(bytes, {
-      level,
-      memLevel: 8,
-      windowBits: 15,
-      // Room for the whole result: it then comes back in one round trip.
-      chunkSize: bytes.length + 64 * 1024,
-      finishFlush: last ? constants.Z_FINISH : constants.Z_SYNC_FLUSH,
-      ...(dictionary === undefined ? {} : { dictionary }),
-    }),
-  );
+  yield* inOrder(tasks(), parallel, (task) => deflateBlock(task, level));
   const trailer = Buffer.alloc(8);
   trailer.writeUInt32LE(sum, 0);
   trailer.writeUInt32LE(length % 2 ** 32, 4);
   yield trailer;
+}
+
+async function deflateBlock({ block, dictionary }: Task, level: number): Promise<Buffer> {
+  const deflated = await deflate(block.bytes, {
+    level,
+    memLevel: 8,
+    windowBits: 15,
+    // Room for the whole result: it then comes back in one round trip.
+    chunkSize: block.bytes.length + 64 * 1024,
+    finishFlush: block.last ? constants.Z_FINISH : constants.Z_SYNC_FLUSH,
+    ...(dictionary === undefined ? {} : { dictionary }),
+  });
+  block.release();
+  return deflated;
 }

@@ -6,22 +6,26 @@ import type { ByteSource } from './byte-reader.ts';
 const compressFrame = promisify(zstdCompress);
 
 /** Input of one frame. Part of what decides the bytes: see COMPRESSOR_ID. */
-const BLOCK_BYTES = 4 * 1024 * 1024;
+const BLOCK_BYTES = 2 * 1024 * 1024;
 
-/** One zstd frame for each 4 MiB of input (RFC 8878, section 3: frames may follow one another). */
+/** Memory for output, taken as often as needed; a block compresses into one or two. */
+const OUTPUT_BYTES = 1024 * 1024;
+
+/** One zstd frame for each 2 MiB of input (RFC 8878, section 3: frames may follow one another). */
 export async function* zstdBlocks(
   source: ByteSource,
   level: number,
   parallel: number,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  yield* inOrder(blocksOf(source, BLOCK_BYTES), parallel, ({ bytes }) => {
+  yield* inOrder(blocksOf(source, BLOCK_BYTES), parallel, async ({ bytes, release }) => {
     signal?.throwIfAborted();
-    return compressFrame(bytes, {
+    const frame = await compressFrame(bytes, {
       params: { [constants.ZSTD_c_compressionLevel]: level },
       pledgedSrcSize: bytes.length,
-      // Room for the whole result: it then comes back in one round trip.
-      chunkSize: bytes.length + 64 * 1024,
+      chunkSize: OUTPUT_BYTES,
     });
+    release();
+    return frame;
   });
 }
