@@ -6,9 +6,11 @@ import type { CompressionChoice } from '../plan/request.ts';
 import { deliver } from './deliver.ts';
 import type { PipelineEnvironment } from './environment.ts';
 import { parseImageName } from './image-name.ts';
-import { directPlace, openPlace } from './places.ts';
+import { directPlace } from './place.ts';
+import { openPlace } from './places.ts';
 import { withSession } from './session.ts';
 import { trackedSink } from './tracked-sink.ts';
+import { openImage } from './transports.ts';
 
 /** `build copy --json`. */
 export interface CopyDocument {
@@ -38,7 +40,7 @@ export function copyImage(
   return withSession(environment, async (session) => {
     const { signal } = environment;
     const place = await openPlace(parseImageName(to, 'registry'), session);
-    const opened = await session.openImage(from, 'registry');
+    const opened = await openImage(from, 'registry', session);
     const sink = trackedSink(directPlace([place])?.target ?? session.store);
     const source = { descriptor: opened.descriptor, from: opened.from };
     if (options.platform)

@@ -6,7 +6,7 @@ import { formatReference } from '../oci/reference.ts';
 import type { Target } from '../oci/target.ts';
 import type { ResultReference } from '../plan/result.ts';
 import { copyEvents } from './copy-events.ts';
-import { directPlace, type Place, type RegistryPlace } from './places.ts';
+import { directPlace, type Place, type RegistryPlace } from './place.ts';
 import { resultError } from './result-error.ts';
 import type { Session } from './session.ts';
 import { type TrackedSink, trackedSink } from './tracked-sink.ts';

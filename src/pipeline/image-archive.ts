@@ -5,7 +5,7 @@ import { findImage } from '../oci/listing.ts';
 import { createTarReader } from '../oci/tar/reader.ts';
 import type { ArchiveSource, Source } from '../source/source.ts';
 import type { Session } from './session.ts';
-import { type OpenedImage, openArchive } from './transports.ts';
+import { type OpenedImage, openArchive, openImage } from './transports.ts';
 
 const HEAD_BYTES = 64 * 1024;
 
@@ -40,7 +40,7 @@ function uncompressedHead(head: Uint8Array): Uint8Array {
 
 /** The image that a source is or holds. */
 export async function openImageSource(source: Source, session: Session): Promise<OpenedImage> {
-  if (source.kind === 'image') return session.openImage(source.reference, 'local');
+  if (source.kind === 'image') return openImage(source.reference, 'local', session);
   if (source.kind === 'tree') {
     throw new DogwoodError('ARCHIVE_INVALID', `${source.name} is a folder`, {
       hint: 'An OCI layout is written oci:DIR.',

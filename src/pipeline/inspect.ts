@@ -8,6 +8,7 @@ import { readProcesses } from '../plan/processes.ts';
 import { imagePlatform } from './describe.ts';
 import type { PipelineEnvironment } from './environment.ts';
 import { withSession } from './session.ts';
+import { openImage } from './transports.ts';
 
 export interface InspectedLayer {
   readonly digest: Digest;
@@ -49,7 +50,7 @@ export function inspectImage(
 ): Promise<InspectDocument> {
   return withSession(environment, async (session) => {
     const { signal } = environment;
-    const { descriptor, from } = await session.openImage(name, 'local');
+    const { descriptor, from } = await openImage(name, 'local', session);
     const image = await loadImage(from, descriptor, { platform: options.platform, signal });
     const loaded = await loadImageOrIndex(from, descriptor, { signal });
     const own = { platform: imagePlatform(image), digest: image.descriptor.digest };

@@ -1,36 +1,10 @@
 import { DogwoodError } from '../errors.ts';
-import type { Descriptor } from '../oci/descriptor.ts';
 import { formatReference, parseReference, type Reference, withDefaultTag } from '../oci/reference.ts';
-import type { Target } from '../oci/target.ts';
 import type { BuildRequest, Destination } from '../plan/request.ts';
 import { type ImageName, parseImageName } from './image-name.ts';
+import type { Place, RegistryPlace } from './place.ts';
 import type { Session } from './session.ts';
-import { openWritable } from './transports.ts';
-
-/** A registry an image goes to. */
-export interface RegistryPlace {
-  readonly kind: 'registry';
-  readonly region: string | null;
-  readonly reference: Reference;
-  readonly target: Target;
-  readonly tag: string;
-}
-
-/** A store on this machine that takes blobs as they come. */
-export interface StorePlace {
-  readonly kind: 'store';
-  readonly target: Target;
-  readonly tag: string;
-}
-
-/** A file or an engine that takes whole images only. */
-export interface WholePlace {
-  readonly kind: 'whole';
-  readonly label: string;
-  write(from: Target, descriptor: Descriptor): Promise<void>;
-}
-
-export type Place = RegistryPlace | StorePlace | WholePlace;
+import { openWritable } from './writable.ts';
 
 /**
  * Where a build's image goes: every `-t`, the `-o`; with neither, the local store under the source's name.
@@ -42,12 +16,6 @@ export async function openPlaces(request: BuildRequest, session: Session): Promi
     places.push(await openPlace(parseImageName(request.output, 'registry'), session));
   if (places.length > 0) return places;
   return [{ kind: 'store', target: session.store, tag: `${localName(request.source)}:latest` }];
-}
-
-/** The one place that can take blobs while they are built; undefined when they have to pass the local store. */
-export function directPlace(places: readonly Place[]): RegistryPlace | StorePlace | undefined {
-  const [only, ...others] = places;
-  return only !== undefined && others.length === 0 && only.kind !== 'whole' ? only : undefined;
 }
 
 /** Throws REFERENCE_INVALID. */

@@ -7,6 +7,7 @@ import type { BuildRequest, Strategy } from '../plan/request.ts';
 import { chosenBuilder, detect } from './detect.ts';
 import type { PipelineEnvironment } from './environment.ts';
 import { imageArchiveMembers, openImageSource } from './image-archive.ts';
+import { imageResolver } from './resolve.ts';
 import { type Session, withSession } from './session.ts';
 import type { OpenedImage } from './transports.ts';
 
@@ -43,7 +44,7 @@ export function planContext(session: Session): PlanContext {
   return {
     facts: session.facts,
     signal: session.environment.signal,
-    resolveImage: session.resolveImage,
+    resolveImage: imageResolver(session),
     imageArchiveMembers,
     // Planning and building ask for the same one source.
     openImage(source) {

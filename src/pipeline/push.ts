@@ -7,6 +7,7 @@ import { distribute } from './deliver.ts';
 import type { PipelineEnvironment } from './environment.ts';
 import { registryPlace } from './places.ts';
 import { withSession } from './session.ts';
+import { openImage } from './transports.ts';
 
 /** `build push --json`. */
 export interface PushDocument {
@@ -33,7 +34,7 @@ export function pushImage(
 ): Promise<PushDocument> {
   return withSession(environment, async (session) => {
     const places = destinations.map((destination) => registryPlace(destination, session));
-    const { descriptor, from } = await session.openImage(image, 'local');
+    const { descriptor, from } = await openImage(image, 'local', session);
     const chosen: Descriptor = options.platform
       ? await resolvePlatform(from, descriptor, options.platform, environment.signal)
       : descriptor;

@@ -4,7 +4,8 @@ import { loadImage } from '../oci/load.ts';
 import { readProcesses } from '../plan/processes.ts';
 import type { PipelineEnvironment } from './environment.ts';
 import { withSession } from './session.ts';
-import { dockerArchiveStream } from './transports.ts';
+import { openImage } from './transports.ts';
+import { dockerArchiveStream } from './writable.ts';
 
 export interface LoadedImage {
   /** The config's digest, by which the engine knows the image. */
@@ -20,7 +21,7 @@ export function loadIntoDocker(
 ): Promise<LoadedImage> {
   return withSession(environment, async (session) => {
     const { signal } = environment;
-    const { descriptor, from } = await session.openImage(name, 'local');
+    const { descriptor, from } = await openImage(name, 'local', session);
     const image = await loadImage(from, descriptor, { signal });
     const imageId = image.manifest.config.digest;
     if ((await docker.imageId(imageId, signal)) === undefined) {

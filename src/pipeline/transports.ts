@@ -1,19 +1,15 @@
 import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { PassThrough, type Readable } from 'node:stream';
 import { connectDocker } from '../engines/docker.ts';
 import { DogwoodError } from '../errors.ts';
-import { openDockerArchive, writeDockerArchive } from '../oci/archives/docker-archive.ts';
-import { openOciArchive, writeOciArchive } from '../oci/archives/oci-archive.ts';
+import { openDockerArchive } from '../oci/archives/docker-archive.ts';
+import { openOciArchive } from '../oci/archives/oci-archive.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { findImage } from '../oci/listing.ts';
 import { formatReference, type Reference, referenceTarget, withDefaultTag } from '../oci/reference.ts';
 import { openLayout } from '../oci/stores/layout.ts';
-import { createTempFiles, type TempFiles } from '../oci/stores/temp-files.ts';
 import type { Target } from '../oci/target.ts';
-import type { ImageName } from './image-name.ts';
-import type { Place } from './places.ts';
-import type { Session } from './session.ts';
+import { type BareMeans, type ImageName, parseImageName } from './image-name.ts';
+import { type Session, temporaryFiles } from './session.ts';
 
 /** An image that was found, and where its blobs can be read. */
 export interface OpenedImage {
@@ -23,8 +19,13 @@ export interface OpenedImage {
   readonly reference: Reference | undefined;
 }
 
+/** Finds an image by its name as it was written; `bare` says what a word without a transport means. */
+export function openImage(text: string, bare: BareMeans, session: Session): Promise<OpenedImage> {
+  return openNamedImage(parseImageName(text, bare), session);
+}
+
 /** Finds an image by its name. Throws IMAGE_NOT_FOUND, IMAGE_AMBIGUOUS and what its transport throws. */
-export async function openNamedImage(name: ImageName, session: Session): Promise<OpenedImage> {
+async function openNamedImage(name: ImageName, session: Session): Promise<OpenedImage> {
   const { signal } = session.environment;
   if (name.transport === 'registry') {
     const reference = withDefaultTag(name.reference);
@@ -81,70 +82,4 @@ async function openDaemonImage(name: string, session: Session): Promise<OpenedIm
   session.defer(() => kept.dispose());
   const from = await openArchive('docker-archive', kept.path, session);
   return { descriptor: await findImage(from, undefined, signal), from, reference: undefined };
-}
-
-/** A place of this machine that an image can be written to. */
-export async function openWritable(
-  name: Exclude<ImageName, { transport: 'registry' }>,
-  session: Session,
-): Promise<Place> {
-  const { dockerHost, signal } = session.environment;
-  const temp = temporaryFiles(session);
-  if (name.transport === 'local') return { kind: 'store', target: session.store, tag: name.name };
-  if (name.transport === 'oci') {
-    return {
-      kind: 'store',
-      target: await openLayout(name.path, { create: true, signal }),
-      tag: name.name ?? 'latest',
-    };
-  }
-  if (name.transport === 'docker-daemon') {
-    const docker = await connectDocker(dockerHost, signal);
-    return {
-      kind: 'whole',
-      label: `docker-daemon:${name.name}`,
-      write: async (from, descriptor) => {
-        await docker.loadImage(
-          dockerArchiveStream(from, descriptor, [dockerName(name.name)], session),
-          signal,
-        );
-      },
-    };
-  }
-  return {
-    kind: 'whole',
-    label: `${name.transport}:${name.path}`,
-    write: async (from, descriptor) => {
-      if (name.transport === 'oci-archive') {
-        await writeOciArchive(from, descriptor, name.path, { tag: name.name, signal });
-      } else {
-        const repoTags = name.name === undefined ? [] : [dockerName(name.name)];
-        await writeDockerArchive(from, descriptor, name.path, { repoTags, temp, signal });
-      }
-    },
-  };
-}
-
-/** An image as the stream of a docker-archive that an engine loads. */
-export function dockerArchiveStream(
-  from: Target,
-  descriptor: Descriptor,
-  repoTags: readonly string[],
-  session: Session,
-): Readable {
-  const stream = new PassThrough();
-  const { signal } = session.environment;
-  writeDockerArchive(from, descriptor, stream, { repoTags, temp: temporaryFiles(session), signal }).catch(
-    (error: unknown) => stream.destroy(error as Error),
-  );
-  return stream;
-}
-
-function temporaryFiles(session: Session): TempFiles {
-  return createTempFiles(join(session.environment.home, 'tmp'));
-}
-
-/** Docker's names always have a tag. */
-function dockerName(name: string): string {
-  return /:[^/]*$/.test(name) ? name : `${name}:latest`;
 }

@@ -1,7 +1,8 @@
 import type { Digest } from '../oci/digest.ts';
-import { type Violation, validate } from '../oci/validate.ts';
+import { type Violation, validate } from '../oci/validate/validate.ts';
 import type { PipelineEnvironment } from './environment.ts';
 import { withSession } from './session.ts';
+import { openImage } from './transports.ts';
 
 /** `build validate --json`. */
 export interface ValidateDocument {
@@ -14,7 +15,7 @@ export interface ValidateDocument {
 /** Checks every invariant of an image or index, layers included. What is wrong is in the document, all of it. */
 export function validateImage(name: string, environment: PipelineEnvironment): Promise<ValidateDocument> {
   return withSession(environment, async (session) => {
-    const { descriptor, from } = await session.openImage(name, 'local');
+    const { descriptor, from } = await openImage(name, 'local', session);
     const violations = await validate(from, descriptor, { signal: environment.signal });
     return { schemaVersion: 1, valid: violations.length === 0, digest: descriptor.digest, violations };
   });
