@@ -1,5 +1,5 @@
 import type { Digest } from '../oci/digest.ts';
-import { type Violation, validate } from '../oci/validate/validate.ts';
+import { type Violation, validate } from '../oci/validate.ts';
 import type { PipelineEnvironment } from './environment.ts';
 import { withSession } from './session.ts';
 import { openImage } from './transports.ts';
