@@ -103,7 +103,8 @@ async function exchange(request: HttpRequest, context: Context): Promise<HttpRes
   signal?.throwIfAborted();
   const outgoing = start(request, context);
   const stopped = new AbortController();
-  const onAbort = () => outgoing.destroy(toError(signal?.reason));
+  let active: { destroy(error: Error): unknown } = outgoing;
+  const onAbort = () => active.destroy(toError(signal?.reason));
   signal?.addEventListener('abort', onAbort, { once: true });
   const release = () => {
     signal?.removeEventListener('abort', onAbort);
@@ -122,16 +123,14 @@ async function exchange(request: HttpRequest, context: Context): Promise<HttpRes
     const response = await Promise.race([answered, sent]);
     stopped.abort();
     sent.catch(() => {});
-    return {
-      status: response.statusCode ?? 0,
-      headers: response.headersDistinct,
-      body: relayBody(response, {
-        host: url.host,
-        idleTimeout: context.idleTimeout,
-        failure: request.bodyFailure,
-        onEnd: release,
-      }),
-    };
+    const body = relayBody(response, {
+      host: url.host,
+      idleTimeout: context.idleTimeout,
+      failure: request.bodyFailure,
+      onEnd: release,
+    });
+    active = body;
+    return { status: response.statusCode ?? 0, headers: response.headersDistinct, body };
   } catch (error) {
     outgoing.destroy();
     release();

@@ -169,7 +169,7 @@ async function get(
       ...(from > 0 && { range: `bytes=${from}-` }),
     },
     what: `${descriptor.digest} of ${repository.repository}`,
-    expect: from > 0 ? [206] : [200, 404],
+    expect: from > 0 ? [206, 200, 404, 416] : [200, 404],
   });
 }
 
@@ -198,8 +198,8 @@ async function* resuming(
       await client.retry.sleep(retryDelay(client.retry, attempt, undefined), signal);
       client.logger.debug('download resumed', { digest: descriptor.digest, from: received });
       response = await ask(received);
-      const range = header(response, 'content-range');
-      if (range !== undefined && !range.startsWith(`bytes ${received}-`)) {
+      const range = header(response, 'content-range') ?? `bytes ${received}-`;
+      if (response.status !== 206 || !range.startsWith(`bytes ${received}-`)) {
         response.body.destroy();
         throw failure;
       }
