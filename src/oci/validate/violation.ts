@@ -1,4 +1,4 @@
-/** What can be wrong with an image; `docs/validate.md` says more of each. */
+/** What can be wrong with an image. */
 export type ViolationCode =
   // any blob
   | 'BLOB_MISSING'
