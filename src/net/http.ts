@@ -50,7 +50,7 @@ export interface HttpClient {
 export interface HttpClientOptions {
   /** PEM certificates to trust beside Node's own list. */
   readonly ca?: readonly string[] | undefined;
-  /** Hosts (`name:port`, or `name` for the default port) whose certificates are not checked. */
+  /** Hosts (`name:port`, or `name` for every port) whose certificates are not checked. */
   readonly insecureHosts?: readonly string[] | undefined;
   /** Replaces name resolution: the place for an outbound guard. Not called for addresses given as numbers. */
   readonly lookup?: LookupFunction | undefined;
@@ -154,7 +154,7 @@ function start(request: HttpRequest, context: Context): http.ClientRequest {
     ? https.request(url, {
         ...common,
         agent: context.agents.https,
-        rejectUnauthorized: !context.insecureHosts.has(url.host),
+        rejectUnauthorized: !context.insecureHosts.has(url.host) && !context.insecureHosts.has(url.hostname),
       })
     : http.request(url, { ...common, agent: context.agents.http });
   // A late error (a cut after the answer came) has no one waiting for it.

@@ -5,6 +5,7 @@ import type { Credential, CredentialSource } from './credentials.ts';
 import { type HostPolicy, hostName, isLoopback } from './hosts.ts';
 import type { RetryPolicy } from './retry.ts';
 import { covers, type Scope } from './scope.ts';
+import { createSharing } from './sharing.ts';
 import { basicValue, fetchToken, type Token, type TokenRequest } from './token.ts';
 
 /** What goes into a request's `Authorization`, and how to take it back when the registry would not have it. */
@@ -70,7 +71,7 @@ export function createAuth(options: AuthOptions): RegistryAuth {
     const credential = await credentialOf(registry, signal);
     if (credential?.kind === 'bearer') return { value: `Bearer ${credential.token}`, forget() {} };
     try {
-      return await tokens.get({ registry, realm, service, scopes, credential, signal });
+      return await tokens.get({ registry, realm, service, scopes, credential }, signal);
     } catch (error) {
       if (!(error instanceof DogwoodError) || error.kind.fault !== 'auth') throw error;
       throw new DogwoodError(error.code, `${error.message}; ${await identity(registry)}`, { cause: error });
@@ -101,48 +102,45 @@ export function createAuth(options: AuthOptions): RegistryAuth {
 
 /** Asks for each registry once: a helper may ask a person. */
 function rememberCredentials(source: CredentialSource): CredentialSource['find'] {
-  const found = new Map<string, Promise<Credential | undefined>>();
-  return (registry, signal) => {
-    const known = found.get(registry);
-    if (known !== undefined) return known;
-    const asked = source.find(registry, signal);
-    found.set(registry, asked);
-    asked.catch(() => found.delete(registry));
-    return asked;
+  const found = new Map<string, Credential | undefined>();
+  const ask = createSharing<Credential | undefined>();
+  return async (registry, signal) => {
+    if (found.has(registry)) return found.get(registry);
+    const credential = await ask(registry, (stopped) => source.find(registry, stopped), signal);
+    found.set(registry, credential);
+    return credential;
   };
 }
 
-interface HeldToken {
+interface HeldToken extends Token {
   /** Registry, realm, service. The credential is no part of it: a registry has one for the life of the client. */
   readonly audience: string;
   readonly scopes: readonly Scope[];
-  readonly token: Promise<Token>;
-  usableUntil: number;
 }
 
 /** Tokens by audience and scopes; one that allows more serves as well. Several askers wait for one request. */
 function createTokenCache(http: HttpClient, retry: RetryPolicy) {
   const held = new Set<HeldToken>();
-  const fetch = (audience: string, request: TokenRequest): HeldToken => {
-    const token = fetchToken(http, request, retry);
-    const fresh = { audience, scopes: request.scopes, token, usableUntil: Number.POSITIVE_INFINITY };
-    held.add(fresh);
-    token.then(
-      ({ usableUntil }) => {
-        fresh.usableUntil = usableUntil;
-      },
-      () => held.delete(fresh),
-    );
-    return fresh;
-  };
+  const ask = createSharing<HeldToken>();
   return {
-    async get(request: TokenRequest): Promise<Authorization> {
+    async get(
+      request: Omit<TokenRequest, 'signal'>,
+      signal: AbortSignal | undefined,
+    ): Promise<Authorization> {
+      const { scopes } = request;
       const audience = [request.registry, request.realm.href, request.service].join(' ');
       const now = retry.clock();
       for (const old of held) if (old.usableUntil <= now) held.delete(old);
-      const fits = (one: HeldToken) => one.audience === audience && covers(one.scopes, request.scopes);
-      const used = [...held].find(fits) ?? fetch(audience, request);
-      return { value: `Bearer ${(await used.token).value}`, forget: () => held.delete(used) };
+      const fetch = async (stopped: AbortSignal) => {
+        const token = await fetchToken(http, { ...request, signal: stopped }, retry);
+        const fresh = { ...token, audience, scopes };
+        held.add(fresh);
+        return fresh;
+      };
+      const used =
+        [...held].find((one) => one.audience === audience && covers(one.scopes, scopes)) ??
+        (await ask([audience, ...scopes].join(' '), fetch, signal));
+      return { value: `Bearer ${used.value}`, forget: () => held.delete(used) };
     },
   };
 }

@@ -9,6 +9,7 @@ import { parseChallenges } from './challenge.ts';
 import type { HostPolicy } from './hosts.ts';
 import { connectionFailure, refusal } from './refusal.ts';
 import { type RetryPolicy, withRetries } from './retry.ts';
+import { createSharing } from './sharing.ts';
 
 /** Where each registry answers, found out once. */
 export interface Endpoints {
@@ -30,22 +31,17 @@ interface EndpointOptions {
  * when what answers the TLS greeting does not speak TLS (or, without a port, when nothing listens at 443).
  */
 export function createEndpoints(options: EndpointOptions): Endpoints {
-  const found = new Map<string, Promise<URL>>();
+  const found = new Map<string, URL>();
+  const ask = createSharing<URL>();
   return {
     async find(registry, signal) {
-      const shared = found.get(registry);
-      if (shared !== undefined) {
-        try {
-          return await shared;
-        } catch (error) {
-          // The one who asked first gave up; that is no answer for us.
-          if (signal?.aborted || error instanceof DogwoodError) throw error;
-        }
-      }
-      const own = withRetries(options.retry, () => discover(registry, options, signal), { signal });
-      found.set(registry, own);
-      own.catch(() => found.delete(registry));
-      return await own;
+      const known = found.get(registry);
+      if (known !== undefined) return known;
+      const look = (stopped: AbortSignal) =>
+        withRetries(options.retry, () => discover(registry, options, stopped), { signal: stopped });
+      const base = await ask(registry, look, signal);
+      found.set(registry, base);
+      return base;
     },
   };
 }

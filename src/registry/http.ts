@@ -63,7 +63,10 @@ export interface RegistryClient {
 export interface RegistryClientOptions {
   readonly http: HttpClient;
   readonly credentials?: CredentialSource | undefined;
-  /** Hosts that may be spoken to in plain HTTP. Loopback always may. */
+  /**
+   * Hosts that may be spoken to in plain HTTP. Loopback always may. Give them to the HTTP client too, and it does
+   * not check their certificates either.
+   */
   readonly insecureHosts?: readonly string[] | undefined;
   readonly retry?: Partial<RetryPolicy> | undefined;
   readonly logger?: Logger | undefined;

@@ -1,10 +1,10 @@
 import { Readable } from 'node:stream';
 import { DogwoodError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
-import { digestOf, isDigest } from '../oci/digest.ts';
+import { createDigester, type Digester, digestAlgorithm, digestOf, isDigest } from '../oci/digest.ts';
 import { MAX_DOCUMENT_BYTES } from '../oci/documents.ts';
 import { isManifestOrIndexType, MEDIA_TYPES } from '../oci/media-types.ts';
-import { notFound, sizeMismatch, verified } from '../oci/verify.ts';
+import { mismatch, notFound, sizeMismatch } from '../oci/verify.ts';
 import { discard, header, readBody } from './body.ts';
 import type { RegistryClient, RegistryResponse } from './http.ts';
 import { connectionFailure } from './refusal.ts';
@@ -145,11 +145,26 @@ export async function openContent(
     first.body.destroy();
     throw sizeMismatch(descriptor, Number(length), name);
   }
-  const whole = Readable.from(resuming(client, first, descriptor, ask, options.signal), {
-    objectMode: false,
-    highWaterMark: 1024 * 1024,
-  });
-  return options.verify === false ? whole : verified(whole, descriptor, name);
+  const check = options.verify === false ? undefined : createDigester(digestAlgorithm(descriptor.digest));
+  const chunks = resuming(client, first, descriptor, ask, options.signal);
+  const bytes = check === undefined ? chunks : verifying(chunks, check, descriptor, name);
+  return Readable.from(bytes, { objectMode: false, highWaterMark: 1024 * 1024 });
+}
+
+/** As `verified` of `oci`, without another stream in between. */
+async function* verifying(
+  chunks: AsyncIterable<Buffer>,
+  digester: Digester,
+  descriptor: Descriptor,
+  name: string,
+): AsyncGenerator<Buffer> {
+  for await (const chunk of chunks) {
+    digester.update(chunk);
+    if (digester.size > descriptor.size) throw sizeMismatch(descriptor, digester.size, name);
+    yield chunk;
+  }
+  const wrong = mismatch(descriptor, digester.size, () => digester.digest(), name);
+  if (wrong !== null) throw wrong;
 }
 
 async function get(

@@ -8,6 +8,7 @@ import type { RegistryClient } from './http.ts';
 import { type Document, readManifest, sendManifest } from './manifests.ts';
 import { openContent, type Repository, resolveManifest, sizeOfContent } from './pull.ts';
 import { pullScope, pushScope } from './scope.ts';
+import { unlessAborted } from './sharing.ts';
 import { uploadBlob } from './upload.ts';
 
 /** One repository of a registry as a target. */
@@ -101,8 +102,10 @@ async function putBlob(
   const key = `${registryHost(repository.registry)}/${repository.repository}@${digest}`;
   for (let other = client.uploads.get(key); other !== undefined; other = client.uploads.get(key)) {
     // Its failure may be its own (a broken source, an abort): then it is our turn.
-    const first = await other.catch(() => undefined);
-    options.signal?.throwIfAborted();
+    const first = await unlessAborted(
+      other.catch(() => undefined),
+      options.signal,
+    );
     if (first !== undefined) return { descriptor: { ...first.descriptor, mediaType }, outcome: 'existing' };
   }
   const own = start();
