@@ -47,8 +47,8 @@ export async function openPlace(name: ImageName, session: Session): Promise<Plac
   return openWritable(name, session);
 }
 
-/** A source's name in the local store: `app.tgz` is `app`; standard input is `app` too. */
-export function localName(source: string): string {
+/** `app.tgz` is `app`; standard input is `app` too. */
+function localName(source: string): string {
   const file =
     source
       .replace(/[?#].*$/, '')
