@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { reportFailure } from './cli/failure.ts';
 import type { CliHost, Output } from './cli/host.ts';
 import { pipelineLoader } from './cli/pipeline-loader.ts';
 import { runProgram } from './cli/program.ts';
@@ -27,7 +26,15 @@ function onSignal(signal: NodeJS.Signals): void {
 function onOutputError(error: NodeJS.ErrnoException): void {
   // EIO: the terminal itself went away.
   if (error.code === 'EPIPE' || error.code === 'EIO' || error.code === 'ERR_STREAM_DESTROYED') return;
-  process.exit(reportFailure(host, error));
+  crash(error);
+}
+
+/** What nobody caught is a bug of ours. */
+function crash(error: unknown): void {
+  import('./cli/failure.ts').then(
+    ({ reportFailure }) => process.exit(reportFailure(host, error)),
+    () => process.exit(ERRORS.INTERNAL.exitCode),
+  );
 }
 
 function flushed(output: Output): Promise<void> {
@@ -78,7 +85,7 @@ const host: CliHost = {
 };
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
-process.on('uncaughtException', (error) => process.exit(reportFailure(host, error)));
+process.on('uncaughtException', crash);
 process.stdout.on('error', onOutputError);
 process.stderr.on('error', onOutputError);
 

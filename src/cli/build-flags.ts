@@ -1,5 +1,5 @@
-import { Command, Option } from '@commander-js/extra-typings';
 import { STRATEGIES } from '../plan/request.ts';
+import { Command, Option } from './commander.ts';
 import { collect, parseDestination, parsePair } from './flag-values.ts';
 import {
   compressionFlag,

@@ -1,5 +1,5 @@
-import { Option } from '@commander-js/extra-typings';
 import { parsePlatform } from '../oci/platform.ts';
+import { Option } from './commander.ts';
 import {
   badValue,
   collect,
@@ -9,7 +9,6 @@ import {
   parseRegistryHost,
   parseSize,
 } from './flag-values.ts';
-import { PROGRESS_MODES } from './output/open-renderer.ts';
 
 // Flags that several commands have. Each is made anew, for commander keeps what was parsed inside of it.
 
@@ -17,6 +16,9 @@ export const IMAGE_FORMS =
   'local:NAME, oci:DIR, oci-archive:FILE, docker-archive:FILE, docker-daemon:NAME or docker://REF';
 
 export const jsonFlag = () => new Option('--json', 'print one JSON document on standard output');
+
+const PROGRESS_MODES = ['auto', 'tty', 'plain', 'json'] as const;
+export type ProgressMode = (typeof PROGRESS_MODES)[number];
 
 export const progressFlag = () =>
   new Option('--progress <mode>', 'how to show progress on standard error')

@@ -1,3 +1,4 @@
+import { addAbortSignal } from 'node:stream';
 import { DogwoodError } from '../errors.ts';
 import type { PipelineEnvironment } from '../pipeline/environment.ts';
 import type { BuildEvent, Step } from '../plan/events.ts';
@@ -9,11 +10,12 @@ import {
   writeFailure,
   writeFailureDocument,
 } from './failure.ts';
+import type { ProgressMode } from './flags.ts';
 import { dockerConfigFolder, dogwoodHome, logFolder, userConfigPath } from './folders.ts';
 import type { CliHost } from './host.ts';
 import { terminalJson } from './output/escape.ts';
 import { lineOf } from './output/lines.ts';
-import { openRenderer, type ProgressMode, progressMode } from './output/open-renderer.ts';
+import { openRenderer, progressMode } from './output/open-renderer.ts';
 import { createRunLog, type RunLog } from './run-log.ts';
 import { readUserConfig, type UserConfig } from './user-config.ts';
 
@@ -68,9 +70,11 @@ export async function runSession(
   const watch = watchEvents(host, log, renderer.event);
   const fail = (failure: FailedBuild, cause?: unknown): number => {
     renderer.end();
+    // A log that holds nothing but the error below tells nobody more.
+    const worthReading = log.path !== undefined || failure.error.code === 'INTERNAL';
     log.line(`error[${failure.error.code}]: ${failure.error.message}`);
     if (cause instanceof Error && failure.error.code === 'INTERNAL') log.text(cause.stack ?? cause.message);
-    if (mode !== 'json') writeFailure(host, failure.error, log.path);
+    if (mode !== 'json') writeFailure(host, failure.error, worthReading ? log.path : undefined);
     else if (!watch.sawResult) host.stderr.write(`${terminalJson({ type: 'result', result: failure })}\n`);
     if (flags.json) writeFailureDocument(host, failure);
     return exitCodeOf(failure.error);
@@ -133,13 +137,16 @@ function createEnvironment(
   config: UserConfig,
   run: Pick<PipelineEnvironment, 'emit' | 'logger' | 'signal'>,
 ): PipelineEnvironment {
+  let stdin: PipelineEnvironment['stdin'] | undefined;
   return {
     // Asked for late: a machine without a home folder can do all that needs no store.
     get home() {
       return dogwoodHome(host);
     },
     get stdin() {
-      return host.stdin;
+      // Whoever reads it may wait for ever for a terminal or a pipe; an abort ends that wait.
+      stdin ??= addAbortSignal(run.signal, host.stdin);
+      return stdin;
     },
     dockerConfig: dockerConfigFolder(host),
     dockerHost: host.environment.DOCKER_HOST || undefined,

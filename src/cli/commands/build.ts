@@ -1,11 +1,12 @@
 import { DogwoodError } from '../../errors.ts';
+import type { BuildRequest } from '../../plan/request.ts';
 import type { SucceededBuild } from '../../plan/result.ts';
 import { createSourceCommand, type SourceFlags } from '../build-flags.ts';
 import type { Quorum } from '../flag-values.ts';
 import { quorumFlag } from '../flags.ts';
 import type { CliHost } from '../host.ts';
 import { COMMANDS } from '../program.ts';
-import { runSession } from '../session.ts';
+import type { Session } from '../session.ts';
 
 const EPILOGUE = [
   '',
@@ -44,14 +45,14 @@ async function build(
   if (typeof flags.quorum === 'number' && flags.quorum > destinations) {
     throw new DogwoodError('USAGE', `--quorum ${flags.quorum}: there are only ${destinations} -t`);
   }
+  const { runSession } = await import('../session.ts');
   return runSession(host, 'build', flags, async (session) => {
     const { createBuildRequest } = await import('../build-request.ts');
     const request = await createBuildRequest(source, flags, session.config, host.environment);
     const runBuild = await host.pipeline.runBuild();
     const result = await runBuild(request, session.environment);
     if (result.status === 'failed') return session.fail(result);
-    const { resultText } = await import('../output/result-text.ts');
-    session.print(result, () => resultText(result));
+    await printResult(session, request, result);
     return exitCode(result, flags.quorum);
   });
 }
@@ -59,4 +60,14 @@ async function build(
 async function exitCode(result: SucceededBuild, quorum: Quorum): Promise<number> {
   const { regionsExitCode } = await import('../regions.ts');
   return regionsExitCode(result.references, quorum);
+}
+
+async function printResult(session: Session, request: BuildRequest, result: SucceededBuild): Promise<void> {
+  const [{ resultText }, { findLocalName }] = await Promise.all([
+    import('../output/result-text.ts'),
+    import('../local-name.ts'),
+  ]);
+  const isLocal = request.destinations.length === 0 && request.output === undefined;
+  const localName = isLocal ? await findLocalName(session.environment.home, result.image.digest) : undefined;
+  session.print(result, () => resultText(result, { localName, output: request.output }));
 }

@@ -1,4 +1,4 @@
-import { Command } from '@commander-js/extra-typings';
+import { Command } from '../commander.ts';
 import {
   compressionFlag,
   IMAGE_FORMS,
@@ -9,7 +9,6 @@ import {
   timeoutFlag,
 } from '../flags.ts';
 import type { CliHost } from '../host.ts';
-import { runSession } from '../session.ts';
 
 /** `build copy FROM TO`. */
 export function createCopyCommand(host: CliHost, finish: (exitCode: number) => void) {
@@ -23,6 +22,7 @@ export function createCopyCommand(host: CliHost, finish: (exitCode: number) => v
     .addOption(progressFlag())
     .addOption(jsonFlag())
     .action(async (from, to, flags) => {
+      const { runSession } = await import('../session.ts');
       finish(
         await runSession(host, 'copy', flags, async (session) => {
           const copyImage = await host.pipeline.copyImage();

@@ -1,4 +1,4 @@
-import { Command } from '@commander-js/extra-typings';
+import { Command } from '../commander.ts';
 import { jsonFlag } from '../flags.ts';
 import type { CliHost } from '../host.ts';
 import { terminalJson } from '../output/escape.ts';

@@ -1,7 +1,6 @@
-import { Command } from '@commander-js/extra-typings';
+import { Command } from '../commander.ts';
 import { IMAGE_FORMS, insecureFlag, jsonFlag, platformFlag, timeoutFlag } from '../flags.ts';
 import type { CliHost } from '../host.ts';
-import { runSession } from '../session.ts';
 
 /** `build inspect IMAGE`. */
 export function createInspectCommand(host: CliHost, finish: (exitCode: number) => void) {
@@ -12,6 +11,7 @@ export function createInspectCommand(host: CliHost, finish: (exitCode: number) =
     .addOption(timeoutFlag())
     .addOption(jsonFlag())
     .action(async (image, flags) => {
+      const { runSession } = await import('../session.ts');
       finish(
         await runSession(host, 'inspect', flags, async (session) => {
           const inspectImage = await host.pipeline.inspectImage();

@@ -1,10 +1,10 @@
 import { createSourceCommand } from '../build-flags.ts';
 import type { CliHost } from '../host.ts';
-import { runSession } from '../session.ts';
 
 /** `build plan [SOURCE]`. */
 export function createPlanCommand(host: CliHost, finish: (exitCode: number) => void) {
   return createSourceCommand().action(async (source, flags) => {
+    const { runSession } = await import('../session.ts');
     finish(
       await runSession(host, 'plan', flags, async (session) => {
         const { createBuildRequest } = await import('../build-request.ts');

@@ -1,5 +1,5 @@
-import { Command } from '@commander-js/extra-typings';
 import { DogwoodError } from '../../errors.ts';
+import { Command } from '../commander.ts';
 import { parseDestination } from '../flag-values.ts';
 import {
   IMAGE_FORMS,
@@ -11,7 +11,6 @@ import {
   timeoutFlag,
 } from '../flags.ts';
 import type { CliHost } from '../host.ts';
-import { runSession } from '../session.ts';
 
 /** `build push IMAGE REF...`. */
 export function createPushCommand(host: CliHost, finish: (exitCode: number) => void) {
@@ -32,6 +31,7 @@ export function createPushCommand(host: CliHost, finish: (exitCode: number) => v
           `--quorum ${flags.quorum}: there are only ${destinations.length} REF`,
         );
       }
+      const { runSession } = await import('../session.ts');
       finish(
         await runSession(host, 'push', flags, async (session) => {
           const pushImage = await host.pipeline.pushImage();

@@ -1,12 +1,10 @@
-import { Command, Option } from '@commander-js/extra-typings';
 import type { DockerEngine } from '../../engines/docker.ts';
 import { DogwoodError } from '../../errors.ts';
 import type { PipelineEnvironment } from '../../pipeline/environment.ts';
-import { readVariables } from '../build-request.ts';
+import { Command, Option } from '../commander.ts';
 import { badValue, collect } from '../flag-values.ts';
 import { insecureFlag, progressFlag } from '../flags.ts';
 import type { CliHost } from '../host.ts';
-import { runSession } from '../session.ts';
 
 /** What the container's PORT says where --env does not; it appears on a free port of this machine. */
 const CONTAINER_PORT = 5000;
@@ -44,8 +42,10 @@ export function createRunCommand(host: CliHost, finish: (exitCode: number) => vo
     .addOption(progressFlag())
     .action(async (image, process, command, flags) => {
       const words = splitWords(host.arguments, process, command);
+      const { runSession } = await import('../session.ts');
       finish(
         await runSession(host, 'run', flags, async ({ environment, quiet }) => {
+          const { readVariables } = await import('../build-request.ts');
           const variables = await readVariables(flags, host.environment);
           const { connectDocker } = await import('../../engines/docker.ts');
           const docker = await connectDocker(environment.dockerHost, environment.signal);

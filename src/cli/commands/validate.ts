@@ -1,8 +1,7 @@
-import { Command } from '@commander-js/extra-typings';
 import { ERRORS } from '../../errors.ts';
+import { Command } from '../commander.ts';
 import { IMAGE_FORMS, insecureFlag, jsonFlag, progressFlag, timeoutFlag } from '../flags.ts';
 import type { CliHost } from '../host.ts';
-import { runSession } from '../session.ts';
 
 /** `build validate IMAGE`: exit code 1 when an invariant does not hold. */
 export function createValidateCommand(host: CliHost, finish: (exitCode: number) => void) {
@@ -13,6 +12,7 @@ export function createValidateCommand(host: CliHost, finish: (exitCode: number) 
     .addOption(progressFlag())
     .addOption(jsonFlag())
     .action(async (image, flags) => {
+      const { runSession } = await import('../session.ts');
       finish(
         await runSession(host, 'validate', flags, async (session) => {
           const validateImage = await host.pipeline.validateImage();

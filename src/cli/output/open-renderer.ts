@@ -1,11 +1,9 @@
+import type { ProgressMode } from '../flags.ts';
 import type { CliHost } from '../host.ts';
 import { createJsonRenderer } from './json.ts';
 import { createPlainRenderer } from './plain.ts';
 import type { RenderContext, Renderer } from './renderer.ts';
 import { createTtyRenderer } from './tty.ts';
-
-export const PROGRESS_MODES = ['auto', 'tty', 'plain', 'json'] as const;
-export type ProgressMode = (typeof PROGRESS_MODES)[number];
 
 const DEFAULT_COLUMNS = 80;
 

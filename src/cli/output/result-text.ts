@@ -3,8 +3,15 @@ import type { ResultLayer, ResultReference, SucceededBuild } from '../../plan/re
 import { escapeControl } from './escape.ts';
 import { formatBytes, formatDuration, formatTable } from './format.ts';
 
+/** Where the image was wanted. */
+interface Wanted {
+  /** Its name in the local store, when it went nowhere else. */
+  readonly localName?: string | undefined;
+  readonly output?: string | undefined;
+}
+
 /** A result for people: what was built, of what, where it is and what to do with it next. */
-export function resultText(result: SucceededBuild): string {
+export function resultText(result: SucceededBuild, wanted: Wanted): string {
   const lines = [`${result.image.digest}`, ''];
   const platforms = result.platforms.map(({ platform }) => formatPlatform(platform)).join(', ');
   const total = formatDuration(result.timings.total);
@@ -14,7 +21,27 @@ export function resultText(result: SucceededBuild): string {
   }
   lines.push('', ...processesText(result.processes));
   if (result.references.length > 0) lines.push('', ...referencesText(result.references));
+  lines.push(...nextText(result.references, wanted));
   return `${lines.join('\n')}\n`;
+}
+
+/** Where it is, by the name that other commands take, and what those commands are. */
+function nextText(references: readonly ResultReference[], { localName, output }: Wanted): string[] {
+  const available = references.find(({ state }) => state === 'available');
+  const name = localName === undefined ? output : `local:${localName}`;
+  const image =
+    name ?? (available === undefined ? undefined : `docker://${available.tag ?? available.reference}`);
+  if (image === undefined) return [];
+  const lines = name === undefined ? [] : ['', `Stored as ${escapeControl(name)}`];
+  lines.push('', `Run it with   build run ${shellWord(image)}`);
+  if (name !== undefined) lines.push(`Push it with  build push ${shellWord(image)} HOST/REPOSITORY:TAG`);
+  return lines;
+}
+
+/** A word that a shell takes as it is, so that the line can be copied. */
+function shellWord(text: string): string {
+  if (/^[\w@%+=:,./-]+$/.test(text)) return text;
+  return `'${escapeControl(text).replaceAll("'", "'\\''")}'`;
 }
 
 function layersText(layers: readonly ResultLayer[], platform: string | undefined): string[] {

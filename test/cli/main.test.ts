@@ -1,0 +1,245 @@
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { failureDocument, planDocument, resultDocument } from './documents.ts';
+
+const MAIN = resolve(import.meta.dirname, '../../src/main.ts');
+const SLUG = resolve(import.meta.dirname, '../../fixtures/slug-hello/slug.tgz');
+
+let folder: string;
+const children: ChildProcessWithoutNullStreams[] = [];
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'dogwood-main-'));
+});
+afterEach(async () => {
+  for (const child of children.splice(0)) if (child.exitCode === null) child.kill('SIGKILL');
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** The program in a process of its own, with no more of an environment than it needs. */
+function start(words: readonly string[], environment: Record<string, string> = {}) {
+  const child = spawn(process.execPath, [MAIN, ...words], {
+    cwd: folder,
+    env: { PATH: process.env.PATH ?? '', HOME: folder, DOGWOOD_HOME: join(folder, 'home'), ...environment },
+  });
+  children.push(child);
+  const texts = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (text: string) => {
+      texts[name] += text;
+    });
+  }
+  const ended = once(child, 'close').then(([code]) => ({ exitCode: code as number | null, ...texts }));
+  return { child, ended };
+}
+
+async function run(words: readonly string[], environment?: Record<string, string>) {
+  const { child, ended } = start(words, environment);
+  child.stdin.end();
+  return ended;
+}
+
+/** Reads its standard input and gets none: a build that never comes to an end. */
+async function startHanging(words: readonly string[] = []) {
+  const { child, ended } = start(['-', '--base', 'scratch', '--json', '--progress', 'json', ...words]);
+  await once(child.stderr, 'data');
+  return { child, ended };
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these must not reach a terminal
+const CONTROL = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/;
+
+describe('the program', () => {
+  test('builds the slug, says so on standard output and shows progress on standard error', async () => {
+    const { exitCode, stdout, stderr } = await run([SLUG, '--base', 'scratch', '-o', 'oci:out', '--json']);
+    expect(exitCode).toBe(0);
+    const document = resultDocument.parse(JSON.parse(stdout));
+    expect(document.strategy).toBe('slug');
+    expect(document.layers?.at(-1)?.origin).toBe('slug');
+    expect(stderr).toMatch(/^build: done in /m);
+    expect(stderr).not.toMatch(CONTROL);
+    const blobs = await readdir(join(folder, 'out', 'blobs', 'sha256'));
+    expect(blobs).toContain(document.image.digest.slice('sha256:'.length));
+    expect(await readdir(join(folder, 'home', 'logs'))).toHaveLength(1);
+  });
+
+  test('says for people where the image is and what to do with it', async () => {
+    const { exitCode, stdout } = await run([SLUG, '--base', 'scratch']);
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain('build run local:slug:latest\n');
+    const inspected = await run(['inspect', 'slug']);
+    expect(inspected.exitCode).toBe(0);
+    expect(inspected.stdout.split('\n')[0]).toBe(stdout.split('\n')[0]);
+    expect(inspected.stderr).toBe('');
+  });
+
+  test('plans with every strategy as a candidate', async () => {
+    const { exitCode, stdout } = await run(['plan', SLUG, '--base', 'scratch', '--json']);
+    expect(exitCode).toBe(0);
+    const document = planDocument.parse(JSON.parse(stdout));
+    expect(document.candidates.filter(({ chosen }) => chosen)).toMatchObject([{ strategy: 'slug' }]);
+  });
+
+  test('prints its version and nothing else', async () => {
+    const { version } = JSON.parse(await readFile(join(MAIN, '../../package.json'), 'utf8')) as {
+      version: string;
+    };
+    expect(await run(['--version'])).toEqual({ exitCode: 0, stdout: `${version}\n`, stderr: '' });
+  });
+});
+
+describe('failures', () => {
+  test('wrong usage: exit code 2, nothing on standard output', async () => {
+    const { exitCode, stdout, stderr } = await run(['--builder', 'x']);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+    expect(stderr).toBe("error[USAGE]: unknown option '--builder'\nhint: See `build --help`.\n");
+  });
+
+  test('a source that is not there: exit code 1, the document, and no control character', async () => {
+    const { exitCode, stdout, stderr } = await run(['./\x1b[31mred\u009b2J.tgz', '--json']);
+    expect(exitCode).toBe(1);
+    expect(failureDocument.parse(JSON.parse(stdout)).error).toMatchObject({
+      code: 'SOURCE_NOT_FOUND',
+      step: 'source',
+    });
+    expect(stderr).toContain('\\x1b[31mred\\x9b2J.tgz');
+    expect(stdout + stderr).not.toMatch(CONTROL);
+  });
+
+  test('an archive that is no slug: the path of the log is printed, and the log tells the same', async () => {
+    await writeFile(join(folder, 'x.tgz'), 'nothing of the kind');
+    const { exitCode, stderr } = await run(['x.tgz', '--strategy', 'slug', '--base', 'scratch']);
+    expect(exitCode).toBe(1);
+    const code = /^error\[([A-Z_]+)\]/m.exec(stderr)?.[1] ?? 'none';
+    const path = /^log: (.+)$/m.exec(stderr)?.[1] ?? '';
+    expect(await readFile(path, 'utf8')).toContain(`error[${code}]`);
+  });
+
+  test('an image that is not there', async () => {
+    const { exitCode, stderr } = await run(['inspect', 'local:none']);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('error[IMAGE_NOT_FOUND]');
+  });
+
+  test('no engine for `run`', async () => {
+    const words = ['run', 'local:none', '--env', 'A=b'];
+    const { exitCode, stderr } = await run(words, { DOCKER_HOST: `unix://${folder}/none.sock` });
+    expect(exitCode).toBe(3);
+    expect(stderr).toContain('error[ENGINE_MISSING]');
+  });
+});
+
+describe('signals and pipes', () => {
+  test.each(['SIGINT', 'SIGTERM'] as const)(
+    '%s cancels: exit code 130, and nothing is left',
+    async (signal) => {
+      const { child, ended } = await startHanging();
+      child.kill(signal);
+      const { exitCode, stdout, stderr } = await ended;
+      expect(exitCode).toBe(130);
+      expect(failureDocument.parse(JSON.parse(stdout)).error.code).toBe('CANCELLED');
+      for (const line of stderr.trimEnd().split('\n')) expect(() => JSON.parse(line)).not.toThrow();
+      expect(await readdir(join(folder, 'home', 'tmp'))).toEqual([]);
+    },
+  );
+
+  test('--timeout: exit code 124', async () => {
+    const { ended } = await startHanging(['--timeout', '400ms']);
+    const { exitCode, stdout } = await ended;
+    expect(exitCode).toBe(124);
+    expect(failureDocument.parse(JSON.parse(stdout)).error.code).toBe('TIMEOUT');
+  });
+
+  test('a reader that goes away is no failure', async () => {
+    const { child, ended } = start(['--help']);
+    child.stdin.end();
+    child.stdout.destroy();
+    const { exitCode, stderr } = await ended;
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+  });
+});
+
+describe('doctor', () => {
+  const document = z.strictObject({
+    schemaVersion: z.literal(1),
+    ok: z.boolean(),
+    version: z.string(),
+    node: z.strictObject({ version: z.string(), needed: z.string(), ok: z.boolean() }),
+    home: z.strictObject({
+      path: z.string().nullable(),
+      ok: z.boolean(),
+      free: z.number().nullable(),
+      storeSchema: z.number().nullable(),
+      problem: z.string().nullable(),
+    }),
+    config: z.strictObject({ path: z.string().nullable(), ok: z.boolean(), problem: z.string().nullable() }),
+    strategies: z.array(z.strictObject({ name: z.string(), ok: z.boolean(), needs: z.string() })),
+    engines: z.array(
+      z.strictObject({
+        name: z.string(),
+        found: z.boolean(),
+        version: z.string().nullable(),
+        enables: z.string(),
+        problem: z.string().nullable(),
+      }),
+    ),
+    credentials: z.strictObject({
+      path: z.string(),
+      registries: z.array(z.strictObject({ registry: z.string(), source: z.string(), ok: z.boolean() })),
+      problem: z.string().nullable(),
+    }),
+  });
+
+  test('names engines and credentials, and no secret', async () => {
+    await mkdir(join(folder, '.docker'));
+    const config = {
+      auths: {
+        'r.example': { auth: Buffer.from('me:s3cret').toString('base64') },
+        'https://index.docker.io/v1/': {},
+      },
+      credHelpers: { 'gone.example': 'no-such-helper' },
+    };
+    await writeFile(join(folder, '.docker', 'config.json'), JSON.stringify(config));
+    const { exitCode, stdout } = await run(['doctor', '--json'], {
+      DOCKER_HOST: `unix://${folder}/none.sock`,
+    });
+    expect(exitCode).toBe(0);
+    const report = document.parse(JSON.parse(stdout));
+    expect(report.ok).toBe(true);
+    expect(report.home.storeSchema).toBeGreaterThan(0);
+    expect(report.engines.map(({ name }) => name)).toEqual([
+      'docker',
+      'buildctl',
+      'buildx',
+      'buildah',
+      'pack',
+      'nix',
+      'git',
+      'igzip',
+    ]);
+    expect(report.engines[0]).toMatchObject({ found: false, problem: expect.stringContaining('none.sock') });
+    expect(report.credentials.registries).toEqual([
+      { registry: 'r.example', source: 'auths', ok: true },
+      { registry: 'docker.io', source: 'auths', ok: true },
+      { registry: 'gone.example', source: 'docker-credential-no-such-helper', ok: false },
+    ]);
+    const forPeople = await run(['doctor']);
+    expect(forPeople.stdout).toContain('gone.example');
+    for (const secret of ['s3cret', config.auths['r.example'].auth]) {
+      expect(stdout + forPeople.stdout).not.toContain(secret);
+    }
+  });
+
+  test('a home that cannot be written is what it ends with', async () => {
+    await writeFile(join(folder, 'file'), '');
+    const { exitCode, stdout } = await run(['doctor', '--json'], {
+      DOGWOOD_HOME: join(folder, 'file', 'home'),
+    });
+    expect(exitCode).toBe(3);
+    expect(document.parse(JSON.parse(stdout))).toMatchObject({ ok: false, home: { ok: false } });
+  });
+});
