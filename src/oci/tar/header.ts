@@ -144,7 +144,10 @@ function readFormat(place: Place): 'ustar' | 'gnu' | 'v7' {
     }
     return 'gnu';
   }
-  if (strict && !isZeroBlock(block, magicStart, BLOCK_BYTES)) {
+  // GNU tar writes zeros in digits as device numbers even here, between the user names and the prefix.
+  const deviceStart = FIELDS.gname[0] + FIELDS.gname[1];
+  const empty = isZeroBlock(block, magicStart, deviceStart) && isZeroBlock(block, prefixStart, BLOCK_BYTES);
+  if (strict && !empty) {
     throw invalid(place, 'neither a ustar, GNU nor V7 header');
   }
   return 'v7';

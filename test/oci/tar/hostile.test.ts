@@ -385,25 +385,29 @@ function refusal(bytes: Buffer, sizes?: readonly number[]): DogwoodError {
   throw new Error('the archive was accepted');
 }
 
-describe.each([
+const GROUPS: readonly (readonly [what: string, rows: readonly Row[]])[] = [
   ['names', PATHS],
   ['links and replaced members', LINKS],
   ['types', TYPES],
   ['header fields', HEADERS],
   ['extended headers', PAX],
   ['ends', ENDS],
-])('hostile %s are refused', (_, rows) => {
-  test.each(rows)('%s', (_what, bytes, code, named) => {
-    const error = refusal(bytes);
-    expect({ code: error.code, message: error.message }).toMatchObject({ code });
-    if (named !== undefined) expect(error.message).toContain(named);
-  });
+];
 
-  test.each(rows)('%s, byte by byte', (_what, bytes, code) => {
-    expect(refusal(bytes, [1]).code).toBe(code);
-    expect(refusal(bytes, [511, 2, 700]).code).toBe(code);
+for (const [group, rows] of GROUPS) {
+  describe(`hostile ${group} are refused`, () => {
+    for (const [what, bytes, code, named] of rows) {
+      test(what, () => {
+        const error = refusal(bytes);
+        expect({ code: error.code, message: error.message }).toMatchObject({ code });
+        if (named !== undefined) expect(error.message).toContain(named);
+        // However the bytes are cut.
+        expect(refusal(bytes, [1]).code).toBe(code);
+        expect(refusal(bytes, [511, 2, 700]).code).toBe(code);
+      });
+    }
   });
-});
+}
 
 describe('limits', () => {
   const three = archive(file('a', 'x'), file('b'), file('c'));
