@@ -10,7 +10,7 @@ import { putSmallImage } from '../../helpers/small-image.ts';
 import { temporaryFolder } from '../../helpers/temp.ts';
 
 const WRITER = join(import.meta.dirname, 'write-images.ts');
-const ROUNDS = 12;
+const ROUNDS = 10;
 /** Rounds of one process: as far as it gets until it is killed. */
 const MAX_DELAY = 120;
 
