@@ -1,6 +1,5 @@
 import { basename } from 'node:path';
 import type { Readable } from 'node:stream';
-import { execa } from 'execa';
 import { DogwoodError } from '../errors.ts';
 
 /** Bytes of each output stream that are kept: the last ones, where a tool says what went wrong. */
@@ -116,6 +115,8 @@ export async function runProcess(
   args: readonly string[],
   options: ProcessOptions = {},
 ): Promise<ProcessResult> {
+  // A hundred modules, which most runs need none of.
+  const { execa } = await import('execa');
   options.signal?.throwIfAborted();
   const name = basename(file);
   const child = execa(file, args, {
