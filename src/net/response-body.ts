@@ -20,7 +20,7 @@ export function relayBody(response: IncomingMessage, options: RelayOptions): Rea
   const body = new Readable({
     highWaterMark: BUFFER_BYTES,
     read() {
-      if (!finished) timer.refresh();
+      timer.refresh();
       response.resume();
     },
     destroy(error, callback) {

@@ -298,6 +298,27 @@ describe('an upload that breaks', () => {
   });
 });
 
+describe('content that is not what was said', () => {
+  it.each([
+    ['known', { ...descriptor }, 'PUT'],
+    ['digest known, size not', { ...descriptor, size: undefined }, 'PATCH'],
+  ])('never becomes a whole request (%s)', async (_what, expected, method) => {
+    let whole = 0;
+    const counting: Handler = async (request, response) => {
+      await buffer(request);
+      whole += 1;
+      response.writeHead(201).end();
+    };
+    const server = await registry({ [method]: counting });
+    const { content } = counted(Buffer.from(bytes).reverse());
+    await expect(targetAt(server.host).put(content, expected)).rejects.toMatchObject({
+      code: 'DIGEST_MISMATCH',
+    });
+    expect(server.lines().some((line) => line.startsWith(method))).toBe(true);
+    expect(whole).toBe(0);
+  });
+});
+
 describe('a manifest on its way into a registry', () => {
   const manifest = blobOf(JSON.stringify({ schemaVersion: 2 }), MEDIA_TYPES.ociManifest);
   const path = '/v2/team/app/manifests';
