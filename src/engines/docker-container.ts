@@ -101,7 +101,8 @@ async function publishedPort(container: Docker.Container, options: ContainerOpti
 export async function runContainer(docker: Docker, options: ContainerOptions): Promise<number> {
   options.signal?.throwIfAborted();
   const container = await docker.createContainer(createOptions(options));
-  const release: (() => void)[] = [];
+  const started = Promise.withResolvers<void>();
+  const release = forward(container, started.promise, options);
   const remove = () => container.remove({ force: true, v: true });
   let removed: Promise<unknown> | undefined;
   const onAbort = () => {
@@ -125,7 +126,7 @@ export async function runContainer(docker: Docker, options: ContainerOptions): P
     const exit = container.wait({ condition: 'next-exit' });
     exit.catch(() => {});
     await container.start();
-    release.push(...forward(container, options));
+    started.resolve();
     options.stdin?.pipe(stream);
     options.onStarted?.(await publishedPort(container, options).catch(() => undefined));
     const { StatusCode: code } = (await exit) as { StatusCode: number };
@@ -146,17 +147,22 @@ export async function runContainer(docker: Docker, options: ContainerOptions): P
   }
 }
 
-/** Hands signals and the terminal's size on; what arrives after the end is of no use to anybody. */
-function forward(container: Docker.Container, options: ContainerOptions): (() => void)[] {
-  const ignore = () => {};
+/**
+ * Hands signals and the terminal's size on, once it runs: what comes before must not be lost, for the program's user
+ * thinks of it as running already. What arrives after the end is of no use to anybody.
+ */
+function forward(
+  container: Docker.Container,
+  started: Promise<void>,
+  options: ContainerOptions,
+): (() => void)[] {
+  const deliver = (send: () => Promise<unknown>) => void started.then(send).catch(() => {});
   const stops: (() => void)[] = [];
   if (options.signals !== undefined) {
-    stops.push(options.signals((signal) => void container.kill({ signal }).catch(ignore)));
+    stops.push(options.signals((signal) => deliver(() => container.kill({ signal }))));
   }
   if (options.tty && options.size !== undefined) {
-    stops.push(
-      options.size(({ columns, rows }) => void container.resize({ w: columns, h: rows }).catch(ignore)),
-    );
+    stops.push(options.size(({ columns, rows }) => deliver(() => container.resize({ w: columns, h: rows }))));
   }
   return stops;
 }

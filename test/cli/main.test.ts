@@ -234,6 +234,23 @@ describe('doctor', () => {
     }
   });
 
+  test('asks what is on the PATH for its version, and believes no tool that fails', async () => {
+    const tools = join(folder, 'bin');
+    await mkdir(tools);
+    const script = async (name: string, text: string) =>
+      writeFile(join(tools, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+    await script('buildctl', 'echo "buildctl github.com/moby/buildkit v0.34.2 abc"');
+    await script('git', 'echo "git version 2.39.5" >&2');
+    await script('pack', 'echo 1.2.3; exit 1');
+    const environment = { PATH: tools, DOCKER_HOST: `unix://${folder}/none.sock` };
+    const { stdout } = await run(['doctor', '--json'], environment);
+    const found = document.parse(JSON.parse(stdout)).engines.filter((engine) => engine.found);
+    expect(found.map(({ name, version }) => [name, version])).toEqual([
+      ['buildctl', '0.34.2'],
+      ['git', '2.39.5'],
+    ]);
+  });
+
   test('a home that cannot be written is what it ends with', async () => {
     await writeFile(join(folder, 'file'), '');
     const { exitCode, stdout } = await run(['doctor', '--json'], {
