@@ -65,7 +65,11 @@ async function tryStart(options: RegistryOptions, port: number): Promise<Running
     stdio: 'ignore',
     env: { ...process.env, OTEL_TRACES_EXPORTER: 'none' },
   });
+  // A run that ends in the middle of a test takes its registries along.
+  const onExit = () => child.kill('SIGKILL');
+  process.once('exit', onExit);
   const kill = async () => {
+    process.off('exit', onExit);
     if (child.exitCode === null && child.signalCode === null) {
       const exited = once(child, 'exit');
       child.kill('SIGKILL');
