@@ -6,7 +6,7 @@ import type { SourceFlags } from './build-flags.ts';
 import { parseEnvFile, VARIABLE_NAME } from './env-file.ts';
 import { badValue } from './flag-values.ts';
 import type { CliHost } from './host.ts';
-import type { UserConfig } from './user-config.ts';
+import type { UserConfig } from './user-config-schema.ts';
 
 // The same on every machine, so that the same slug gives the same digest; Heroku's slugs are made for it.
 const DEFAULT_PLATFORM = { os: 'linux', architecture: 'amd64' } as const;

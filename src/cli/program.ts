@@ -3,69 +3,33 @@ import { resolve } from 'node:path';
 import type { CommanderError, CommandUnknownOpts } from '@commander-js/extra-typings';
 import { DogwoodError } from '../errors.ts';
 import type { CliHost } from './host.ts';
+import { BUILD, COMMANDS, type Summary } from './summaries.ts';
 
 /** A command's own part: its flags, and an action that ends with an exit code. */
 export type CreateCommand = (host: CliHost, finish: (exitCode: number) => void) => CommandUnknownOpts;
 
-interface Entry {
-  readonly name: string;
-  readonly synopsis: string;
-  readonly summary: string;
-  load(): Promise<CreateCommand>;
-}
-
 /** Each command's modules load when it is the one that runs: start-up is most of what a short command takes. */
-const BUILD: Entry = {
-  name: 'build',
-  synopsis: '[SOURCE]',
-  summary: 'build an image',
-  load: async () => (await import('./commands/build.ts')).createBuildCommand,
+const LOADERS: Readonly<Record<'build' | (typeof COMMANDS)[number]['name'], () => Promise<CreateCommand>>> = {
+  build: async () => (await import('./commands/build.ts')).createBuildCommand,
+  plan: async () => (await import('./commands/plan.ts')).createPlanCommand,
+  inspect: async () => (await import('./commands/inspect.ts')).createInspectCommand,
+  validate: async () => (await import('./commands/validate.ts')).createValidateCommand,
+  push: async () => (await import('./commands/push.ts')).createPushCommand,
+  copy: async () => (await import('./commands/copy.ts')).createCopyCommand,
+  run: async () => (await import('./commands/run.ts')).createRunCommand,
+  doctor: async () => (await import('./commands/doctor.ts')).createDoctorCommand,
 };
 
-export const COMMANDS: readonly Entry[] = [
-  {
-    name: 'plan',
-    synopsis: '[SOURCE]',
-    summary: 'what would be built and why',
-    load: async () => (await import('./commands/plan.ts')).createPlanCommand,
-  },
-  {
-    name: 'inspect',
-    synopsis: 'IMAGE',
-    summary: 'manifest, layers, config, processes',
-    load: async () => (await import('./commands/inspect.ts')).createInspectCommand,
-  },
-  {
-    name: 'validate',
-    synopsis: 'IMAGE',
-    summary: 'check every digest, size and document of an image',
-    load: async () => (await import('./commands/validate.ts')).createValidateCommand,
-  },
-  {
-    name: 'push',
-    synopsis: 'IMAGE REF...',
-    summary: 'send an image to one or more registries',
-    load: async () => (await import('./commands/push.ts')).createPushCommand,
-  },
-  {
-    name: 'copy',
-    synopsis: 'FROM TO',
-    summary: 'copy an image from one place to another',
-    load: async () => (await import('./commands/copy.ts')).createCopyCommand,
-  },
-  {
-    name: 'run',
-    synopsis: 'IMAGE [PROCESS] [-- COMMAND]',
-    summary: 'run a process of an image in Docker',
-    load: async () => (await import('./commands/run.ts')).createRunCommand,
-  },
-  {
-    name: 'doctor',
-    synopsis: '',
-    summary: 'what this machine can build, and what is missing',
-    load: async () => (await import('./commands/doctor.ts')).createDoctorCommand,
-  },
-];
+interface Chosen extends Summary {
+  readonly load: () => Promise<CreateCommand>;
+}
+
+const BUILD_COMMAND: Chosen = { ...BUILD, load: LOADERS.build };
+
+function findCommand(word: string | undefined): Chosen | undefined {
+  const found = COMMANDS.find(({ name }) => name === word);
+  return found && { ...found, load: LOADERS[found.name] };
+}
 
 /**
  * Runs the command that the arguments name; gives the exit code. The first argument alone decides: a command's name is
@@ -95,16 +59,15 @@ export async function runProgram(host: CliHost): Promise<number> {
   }
 }
 
-function chooseCommand(host: CliHost): { readonly entry: Entry; readonly rest: string[] } {
+function chooseCommand(host: CliHost): { readonly entry: Chosen; readonly rest: string[] } {
   const [first, ...rest] = host.arguments;
   if (first === 'help') {
-    const about = COMMANDS.find(({ name }) => name === rest[0]);
-    return { entry: about ?? BUILD, rest: ['--help'] };
+    return { entry: findCommand(rest[0]) ?? BUILD_COMMAND, rest: ['--help'] };
   }
-  const entry = COMMANDS.find(({ name }) => name === first);
+  const entry = findCommand(first);
   if (entry !== undefined) return { entry, rest };
   if (first !== undefined) refuseUnknownCommand(first);
-  return { entry: BUILD, rest: [...host.arguments] };
+  return { entry: BUILD_COMMAND, rest: [...host.arguments] };
 }
 
 /** A lone word that is nothing here was meant as a command more often than as a path. */
@@ -133,9 +96,9 @@ function editDistance(a: string, b: string): number {
   return row.at(-1) ?? 0;
 }
 
-function configure(command: CommandUnknownOpts, entry: Entry, host: CliHost): void {
+function configure(command: CommandUnknownOpts, entry: Summary, host: CliHost): void {
   command
-    .name(entry === BUILD ? 'build' : `build ${entry.name}`)
+    .name(entry.name === BUILD.name ? 'build' : `build ${entry.name}`)
     .description(entry.summary)
     .helpOption('-h, --help', 'show this help')
     .exitOverride()

@@ -17,7 +17,8 @@ import { terminalJson } from './output/escape.ts';
 import { lineOf } from './output/lines.ts';
 import { openRenderer, progressMode } from './output/open-renderer.ts';
 import { createRunLog, type RunLog } from './run-log.ts';
-import { readUserConfig, type UserConfig } from './user-config.ts';
+import { readUserConfig } from './user-config.ts';
+import type { UserConfig } from './user-config-schema.ts';
 
 /** Milliseconds that work gets to stop by itself after an interrupt or the time limit. */
 const STOP_MS = 10_000;

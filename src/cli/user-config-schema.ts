@@ -3,7 +3,15 @@ import { z } from 'zod';
 import { DogwoodError } from '../errors.ts';
 import { DEFAULT_TAR_LIMITS } from '../oci/tar/entry.ts';
 import { parseSize } from './flag-values.ts';
-import type { UserConfig } from './user-config.ts';
+
+/** What the user's config file says (docs/configuration.md). */
+export interface UserConfig {
+  /** Stack name to image. */
+  readonly stacks: Readonly<Record<string, string>>;
+  readonly insecureRegistries: readonly string[];
+  /** Limits of the archive reader, by name. */
+  readonly limits: Readonly<Record<string, number>>;
+}
 
 const LIMIT_NAMES = Object.keys(DEFAULT_TAR_LIMITS);
 

@@ -1,14 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { DogwoodError } from '../errors.ts';
-
-/** What the user's config file says (docs/configuration.md). */
-export interface UserConfig {
-  /** Stack name to image. */
-  readonly stacks: Readonly<Record<string, string>>;
-  readonly insecureRegistries: readonly string[];
-  /** Limits of the archive reader, by name. */
-  readonly limits: Readonly<Record<string, number>>;
-}
+import type { UserConfig } from './user-config-schema.ts';
 
 const EMPTY: UserConfig = { stacks: {}, insecureRegistries: [], limits: {} };
 

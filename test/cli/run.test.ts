@@ -75,7 +75,7 @@ describeWith(['docker', 'debian-base'], 'build run', () => {
   test('web answers at the address that is printed, ends by a signal, and leaves no container', async () => {
     const { child, ended, printed } = start(['slug', '--env', 'DYNO=web.1']);
     const [address] = await printed('stderr', /http:\/\/127\.0\.0\.1:[0-9]+/);
-    await printed('stdout', /listening on 5000/);
+    await printed('stdout', /listening on 8080/);
     expect(await (await fetch(address)).text()).toBe('Hello from web.1\n');
     child.kill('SIGTERM');
     const { exitCode, stdout } = await ended;

@@ -5,8 +5,8 @@ import { createSourceCommand, type SourceFlags } from '../build-flags.ts';
 import type { Quorum } from '../flag-values.ts';
 import { quorumFlag } from '../flags.ts';
 import type { CliHost } from '../host.ts';
-import { COMMANDS } from '../program.ts';
 import type { Session } from '../session.ts';
+import { COMMANDS } from '../summaries.ts';
 
 const EPILOGUE = [
   '',

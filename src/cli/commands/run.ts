@@ -7,7 +7,7 @@ import { insecureFlag, progressFlag } from '../flags.ts';
 import type { CliHost } from '../host.ts';
 
 /** What the container's PORT says where --env does not; it appears on a free port of this machine. */
-const CONTAINER_PORT = 5000;
+const CONTAINER_PORT = 8080;
 
 interface RunFlags {
   readonly env?: readonly string[] | undefined;
