@@ -42,7 +42,7 @@ export async function withSession<T>(
 
 async function openSession(environment: PipelineEnvironment): Promise<Session> {
   const { home, signal } = environment;
-  const http = createHttpClient();
+  const http = createHttpClient({ insecureHosts: environment.insecureRegistries });
   const client = createRegistryClient({
     http,
     insecureHosts: environment.insecureRegistries,
