@@ -51,7 +51,9 @@ export async function startDocker(folder: string): Promise<Shared> {
     await end();
     throw error;
   }
-  return { answer: socket, end };
+  // The daemon has its TERM by then: --pdeathsig.
+  const endInShell = `while kill -0 ${daemon.pid}; do sleep 0.2; done; ip link delete ${bridge}`;
+  return { answer: socket, end, endInShell };
 }
 
 /** A bridge named and numbered after this process: two runs at once do not meet. */
