@@ -110,7 +110,7 @@ function encodeBlock(
   octal(block, 0, 337, 8);
   block.write(prefix, 345, 'latin1');
   let sum = 0;
-  for (const byte of block) sum += byte;
+  for (let index = 0; index < BLOCK_BYTES; index++) sum += block[index] ?? 0;
   octal(block, sum, 148, 7);
   return block;
 }

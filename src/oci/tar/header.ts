@@ -26,6 +26,7 @@ const FIELDS = {
 } as const;
 
 const TYPEFLAG_OFFSET = 156;
+const EMPTY = Buffer.alloc(0);
 
 /** The typeflag bytes that mean something here. */
 export const TYPEFLAG = {
@@ -45,7 +46,7 @@ export const TYPEFLAG = {
   pax: 0x78,
 } as const;
 
-/** One header block, decoded but not judged. The names are copies: they outlive the chunk they came in. */
+/** One header block, decoded but not judged. The names are views into it, valid as long as it is. */
 export interface TarHeader {
   readonly typeflag: number;
   readonly name: Buffer;
@@ -163,7 +164,7 @@ function text(place: Place, field: 'name' | 'linkName' | 'prefix'): Buffer {
   // What stands behind the NUL is a name to some readers, and star's times to GNU tar.
   if (strict && !isZeroBlock(block, stop, end))
     throw invalid(place, `data behind the NUL of the ${field} field`);
-  return Buffer.from(block.subarray(start, stop));
+  return stop === start ? EMPTY : block.subarray(start, stop);
 }
 
 function looseField({ block }: Place, field: 'uname' | 'gname'): string {
