@@ -57,6 +57,7 @@ export async function writeTarFile(
   signal: AbortSignal | undefined,
   work: (tar: SeekableTarOut) => Promise<void>,
 ): Promise<void> {
+  await refuseFolder(path);
   await createTempFiles(dirname(path)).use(async (temporary) => {
     try {
       const file = await open(temporary, 'wx', 0o644);
@@ -68,7 +69,6 @@ export async function writeTarFile(
       } finally {
         await file.close();
       }
-      await refuseFolder(path);
       await rename(temporary, path);
       await syncFolder(dirname(path));
     } catch (error) {
@@ -151,6 +151,11 @@ async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): 
 }
 
 async function refuseFolder(path: string): Promise<void> {
-  const stats = await stat(path).catch(() => undefined);
-  if (stats?.isDirectory()) throw new DogwoodError('STORE_UNWRITABLE', `${path} is a folder`);
+  const isFolder = async (what: string): Promise<boolean> =>
+    (await stat(what).catch(() => undefined))?.isDirectory() === true;
+  if (await isFolder(path))
+    throw new DogwoodError('STORE_UNWRITABLE', `cannot write ${path}: it is a folder`);
+  if (!(await isFolder(dirname(path)))) {
+    throw new DogwoodError('STORE_UNWRITABLE', `cannot write ${path}: there is no folder ${dirname(path)}`);
+  }
 }

@@ -19,7 +19,8 @@ const BUSY_TIMEOUT = 50;
 const BUSY_LIMIT = 30_000;
 
 const BUSY = new Set([5, 6]);
-const UNWRITABLE = new Set([8, 14]);
+/** Read-only, I/O error, cannot open. */
+const UNWRITABLE = new Set([8, 10, 14]);
 const BROKEN = new Set([11, 26]);
 const FULL = 13;
 

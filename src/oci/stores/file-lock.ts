@@ -1,4 +1,4 @@
-import { accessSync, chmodSync, constants, existsSync, statSync, unlinkSync } from 'node:fs';
+import { accessSync, chmodSync, constants, existsSync, lstatSync, statSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -19,7 +19,7 @@ export interface FileLock {
  * within one process. Nothing else may open the file: closing any handle on it would drop the lock (fcntl(2)).
  */
 export function tryLock(path: string): FileLock | undefined {
-  const isNew = !existsSync(path);
+  const isNew = checkLockFile(path);
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(path, { timeout: 0 });
@@ -29,10 +29,9 @@ export function tryLock(path: string): FileLock | undefined {
     database.exec('BEGIN EXCLUSIVE');
   } catch (error) {
     database?.close();
-    if (isBusy(error, path)) return undefined;
-    throw new DogwoodError('STORE_UNWRITABLE', `cannot lock ${path}: ${(error as Error).message}`, {
-      cause: error,
-    });
+    const problem = folderProblem(path);
+    if (isBusy(error, problem)) return undefined;
+    throw unwritable(path, problem ?? (error as Error).message, error);
   }
   return held(path, database);
 }
@@ -88,17 +87,35 @@ function shareWithFolder(path: string): void {
 }
 
 /**
+ * Whether the lock has to be made. Ours is an empty file; SQLite must never be let loose on anything else, such as a
+ * link to somebody's database that came with a stranger's layout.
+ */
+function checkLockFile(path: string): boolean {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (stats === undefined) return true;
+  if (stats.isFile() && stats.size === 0) return false;
+  throw unwritable(path, 'it is no lock file of ours');
+}
+
+/**
  * SQLITE_BUSY; or a file that cannot be opened or written although its folder can, because its maker has not yet
  * given it the folder's mode.
  */
-function isBusy(error: unknown, path: string): boolean {
+function isBusy(error: unknown, problem: string | undefined): boolean {
   const code = error instanceof Error && 'errcode' in error ? Number(error.errcode) & 0xff : undefined;
-  if (code === 5) return true;
-  if (code !== 8 && code !== 14) return false;
+  return code === 5 || ((code === 8 || code === 14) && problem === undefined);
+}
+
+/** Why nothing can be written to the folder, if so; SQLite does not say. */
+function folderProblem(path: string): string | undefined {
   try {
     accessSync(dirname(path), constants.W_OK);
-    return true;
-  } catch {
-    return false;
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
   }
+}
+
+function unwritable(path: string, problem: string, cause?: unknown): DogwoodError {
+  return new DogwoodError('STORE_UNWRITABLE', `cannot lock ${path}: ${problem}`, { cause });
 }

@@ -349,6 +349,13 @@ describe('a docker-archive that is none', () => {
     }
   });
 
+  it('is refused when it is cut within a layer that nobody asked for yet', async () => {
+    const whole = await tarOfMembers([manifest, config, ...layers]);
+    await expect(opened(whole.subarray(0, whole.length - 100_000))).rejects.toMatchObject({
+      code: 'TAR_TRUNCATED',
+    });
+  });
+
   it('is bounded in what it may become', async () => {
     const folder = await temporaryFolder();
     await writeFile(join(folder, 'bomb'), gzipSync(Buffer.alloc(2_000_000)));
@@ -435,6 +442,16 @@ describe('writing a docker-archive', () => {
     });
     expect(await readFile(path, 'utf8')).toBe('older');
     expect(await readdir(folder)).toEqual(['image.tar']);
+  });
+
+  it.each(['.', 'missing/image.tar'])('says why it cannot be written to %s', async (name) => {
+    const memory = createMemoryTarget();
+    const { descriptor } = await putSmallImage(memory);
+    const path = join(await temporaryFolder(), name);
+    await expect(writeDockerArchive(memory, descriptor, path, { repoTags: [] })).rejects.toMatchObject({
+      code: 'STORE_UNWRITABLE',
+      message: expect.stringContaining('folder'),
+    });
   });
 
   it('fails when nobody reads the stream to its end', async () => {

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
@@ -251,6 +251,20 @@ describe('the blobs of a layout', () => {
     const name = join('blobs/sha256', descriptor.digest.slice(7));
     await symlink(join(one.directory, name), join(other.directory, name));
     expect(await other.has(descriptor)).toBe(true);
+  });
+
+  it('never touches what a stranger put in the place of its lock', async () => {
+    const layout = await newLayout();
+    const { descriptor } = await putSmallImage(layout);
+    const database = join(await temporaryFolder(), 'somebodys.sqlite');
+    await writeFile(database, 'a database');
+    for (const name of ['.dogwood-index.lock', '.dogwood-0123456789abcdef.lock']) {
+      await rm(join(layout.directory, name), { force: true });
+      await symlink(database, join(layout.directory, name));
+    }
+    await expect(layout.tag(descriptor, 'x')).rejects.toMatchObject({ code: 'STORE_UNWRITABLE' });
+    await putSmallImage(await openLayout(layout.directory), { config: { author: 'sweeps' } });
+    expect(await readFile(database, 'utf8')).toBe('a database');
   });
 
   it('leaves nothing of a stream that broke', async () => {
