@@ -31,9 +31,10 @@ export const timeoutFlag = () =>
   );
 
 export const insecureFlag = () =>
-  new Option('--insecure-registry <host>', 'speak plain HTTP to this registry (repeatable)').argParser(
-    collect((text) => parseRegistryHost('--insecure-registry', text)),
-  );
+  new Option(
+    '--insecure-registry <host>',
+    'a registry that may lack TLS or a valid certificate (repeatable)',
+  ).argParser(collect((text) => parseRegistryHost('--insecure-registry', text)));
 
 export const platformFlag = (description: string) =>
   new Option('--platform <os/arch>', description).argParser(parsePlatform);
