@@ -1,10 +1,15 @@
-import http from 'node:http';
-import https from 'node:https';
+import type { Agent, ClientRequest, IncomingMessage } from 'node:http';
+import type { Agent as HttpsAgent } from 'node:https';
 import type { LookupFunction } from 'node:net';
 import type { Readable } from 'node:stream';
-import { getCACertificates, TLSSocket } from 'node:tls';
 import { asNetError, NetError } from './net-error.ts';
 import { relayBody } from './response-body.ts';
+
+// No imports: the namespace of node:http has getters that load all of undici, and node:https brings TLS along; every
+// start would take 35 ms longer.
+const http = process.getBuiltinModule('node:http');
+const https = () => process.getBuiltinModule('node:https');
+const tls = () => process.getBuiltinModule('node:tls');
 
 /** What a request sends. */
 export interface RequestBody {
@@ -66,7 +71,7 @@ export interface HttpClientOptions {
 }
 
 interface Context {
-  readonly agents: { readonly http: http.Agent; readonly https: https.Agent };
+  readonly agents: { readonly http: Agent; readonly https: () => HttpsAgent };
   readonly insecureHosts: ReadonlySet<string>;
   readonly lookup: LookupFunction | undefined;
   readonly userAgent: string;
@@ -78,8 +83,16 @@ interface Context {
 /** An HTTP/1.1 client over node:http with keep-alive, time limits for every phase, and bytes as they are. */
 export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
   const pool = { keepAlive: true, maxSockets: options.socketsPerHost ?? 8, scheduling: 'lifo' } as const;
-  const ca = options.ca === undefined ? {} : { ca: [...getCACertificates(), ...options.ca] };
-  const agents = { http: new http.Agent(pool), https: new https.Agent({ ...pool, ...ca }) };
+  const ca = (): { ca?: string[] } =>
+    options.ca === undefined ? {} : { ca: [...tls().getCACertificates(), ...options.ca] };
+  let secure: HttpsAgent | undefined;
+  const agents = {
+    http: new http.Agent(pool),
+    https() {
+      secure ??= new (https().Agent)({ ...pool, ...ca() });
+      return secure;
+    },
+  };
   const context: Context = {
     agents,
     insecureHosts: new Set(options.insecureHosts),
@@ -93,7 +106,7 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
     request: (request) => exchange(request, context),
     close() {
       agents.http.destroy();
-      agents.https.destroy();
+      secure?.destroy();
     },
   };
 }
@@ -139,7 +152,7 @@ async function exchange(request: HttpRequest, context: Context): Promise<HttpRes
   }
 }
 
-function start(request: HttpRequest, context: Context): http.ClientRequest {
+function start(request: HttpRequest, context: Context): ClientRequest {
   const { url, method, body } = request;
   const secure = url.protocol === 'https:';
   const sends = method === 'POST' || method === 'PUT' || method === 'PATCH';
@@ -151,9 +164,9 @@ function start(request: HttpRequest, context: Context): http.ClientRequest {
   };
   const common = { method, headers, auth: null, ...(context.lookup && { lookup: context.lookup }) };
   const outgoing = secure
-    ? https.request(url, {
+    ? https().request(url, {
         ...common,
-        agent: context.agents.https,
+        agent: context.agents.https(),
         rejectUnauthorized: !context.insecureHosts.has(url.host) && !context.insecureHosts.has(url.hostname),
       })
     : http.request(url, { ...common, agent: context.agents.http });
@@ -162,8 +175,8 @@ function start(request: HttpRequest, context: Context): http.ClientRequest {
   return outgoing;
 }
 
-function answerOf(outgoing: http.ClientRequest): Promise<http.IncomingMessage> {
-  const answered = new Promise<http.IncomingMessage>((resolve, reject) => {
+function answerOf(outgoing: ClientRequest): Promise<IncomingMessage> {
+  const answered = new Promise<IncomingMessage>((resolve, reject) => {
     outgoing.once('response', resolve);
     outgoing.once('error', reject);
     outgoing.once('close', () => reject(Object.assign(new Error('closed'), { code: 'ECONNRESET' })));
@@ -173,7 +186,7 @@ function answerOf(outgoing: http.ClientRequest): Promise<http.IncomingMessage> {
 }
 
 /** Waits until the socket stands. The clock starts when the pool has given one out, not while queueing for it. */
-function connected(outgoing: http.ClientRequest, timeout: number, host: string): Promise<void> {
+function connected(outgoing: ClientRequest, timeout: number, host: string): Promise<void> {
   return new Promise((resolve, reject) => {
     let timer: NodeJS.Timeout | undefined;
     const settle = (act: () => void) => {
@@ -182,7 +195,7 @@ function connected(outgoing: http.ClientRequest, timeout: number, host: string):
     };
     outgoing.once('error', (error) => settle(() => reject(error)));
     outgoing.once('socket', (socket) => {
-      const isTls = socket instanceof TLSSocket;
+      const isTls = 'encrypted' in socket;
       // A socket from the pool stands already; a fresh one is still connecting, TLS included.
       if (outgoing.reusedSocket || !socket.connecting) return resolve();
       timer = setTimeout(
@@ -195,7 +208,7 @@ function connected(outgoing: http.ClientRequest, timeout: number, host: string):
 }
 
 async function sendBody(
-  outgoing: http.ClientRequest,
+  outgoing: ClientRequest,
   body: RequestBody | undefined,
   stopped: AbortSignal,
   idleTimeout: number,
@@ -214,7 +227,7 @@ async function sendBody(
   outgoing.end();
 }
 
-function drained(outgoing: http.ClientRequest): Promise<void> {
+function drained(outgoing: ClientRequest): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       outgoing.off('drain', done).off('close', done).off('response', done);
