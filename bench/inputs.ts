@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, readdir, rename, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { type Pack, pack } from 'tar-stream';
@@ -55,11 +55,17 @@ interface File {
 async function* material(bytes: number): AsyncGenerator<File> {
   let left = bytes;
   for (let round = 0; left > 0; round++) {
-    for (const root of MATERIAL) {
+    for (const [part, root] of MATERIAL.entries()) {
       for await (const path of filesUnder(root)) {
         const { size, mode } = await stat(path);
         const taken = Math.min(size, left);
-        if (taken > 0) yield { path, name: `copy-${round}${path}`, size: taken, mode: mode & 0o755 };
+        if (taken > 0)
+          yield {
+            path,
+            name: `copy-${round}/part-${part}/${relative(dirname(root), path)}`,
+            size: taken,
+            mode: mode & 0o755,
+          };
         left -= taken;
         if (left <= 0) return;
       }
