@@ -30,10 +30,6 @@ const DOCKER_HUB_ALIASES: ReadonlySet<string> = new Set([
   'registry.hub.docker.com',
 ]);
 
-export function isTag(text: string): boolean {
-  return TAG.test(text);
-}
-
 /** One spelling per registry: lower-case, and Docker Hub under its one name. */
 export function canonicalRegistry(registry: string): string {
   const lower = registry.toLowerCase();

@@ -17,7 +17,7 @@ import { configViolations, historyViolations, platformViolations } from './valid
 import { checkLayer } from './validate/layer.ts';
 import type { Violation } from './validate/violation.ts';
 
-export type { Violation, ViolationCode } from './validate/violation.ts';
+export type { Violation } from './validate/violation.ts';
 
 export interface ValidateOptions {
   readonly signal?: AbortSignal | undefined;

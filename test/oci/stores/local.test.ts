@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { findImage } from '../../../src/oci/listing.ts';
 import { type LocalStore, type LocalStoreOptions, openLocalStore } from '../../../src/oci/stores/local.ts';
@@ -155,7 +156,7 @@ describe('spool', () => {
 
   it('is swept when its process was killed, and not while it lives', async () => {
     const home = join(await temporaryFolder(), 'home');
-    const child = runModule(join(import.meta.dirname, 'spool-and-wait.ts'), [home]);
+    const child = runModule(fileURLToPath(new URL('./spool-and-wait.ts', import.meta.url)), [home]);
     for await (const line of child.lines()) {
       expect(await readFile(line, 'utf8')).toBe('kept aside');
       const store = await openStore(home);

@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import type { ListingTarget } from '../../../src/oci/listing.ts';
 import { openLayout } from '../../../src/oci/stores/layout.ts';
@@ -9,7 +10,7 @@ import { runModule } from '../../helpers/child.ts';
 import { putSmallImage } from '../../helpers/small-image.ts';
 import { temporaryFolder } from '../../helpers/temp.ts';
 
-const WRITER = join(import.meta.dirname, 'write-images.ts');
+const WRITER = fileURLToPath(new URL('./write-images.ts', import.meta.url));
 const ROUNDS = 10;
 /** Rounds of one process: as far as it gets until it is killed. */
 const MAX_DELAY = 120;
