@@ -125,6 +125,35 @@ describeWith(['docker', 'debian-base'], 'build run', () => {
     expect(await containers()).toBe('');
   });
 
+  test('at a terminal the application gets one, of the same size', async () => {
+    // `script` of util-linux, which every Debian has, makes the terminal.
+    const words = [
+      process.execPath,
+      MAIN,
+      'run',
+      'slug',
+      '--',
+      "'test -t 0 && test -t 1 && until stty size | grep -q "33 99"; do :; done; stty size'",
+    ];
+    const child = spawn('script', ['-qec', `stty rows 33 cols 99; ${words.join(' ')}`, '/dev/null'], {
+      env: {
+        PATH: process.env.PATH ?? '',
+        HOME: folder,
+        DOGWOOD_HOME: folder,
+        SHELL: '/bin/sh',
+        ...docker.environment,
+      },
+    });
+    children.push(child);
+    let output = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
+    const [code] = await once(child, 'close');
+    expect(output).toContain('33 99');
+    expect(code).toBe(0);
+  });
+
   test('a process type that is not there is named with those that are', async () => {
     const { child, ended } = start(['slug', 'clock']);
     child.stdin.end();
