@@ -2,7 +2,9 @@ import { createReadStream, createWriteStream } from 'node:fs';
 import { readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { DogwoodError } from '../../../src/errors.ts';
 import { openDockerArchive, writeDockerArchive } from '../../../src/oci/archives/docker-archive.ts';
 import { openOciArchive } from '../../../src/oci/archives/oci-archive.ts';
 import { copy } from '../../../src/oci/copy.ts';
@@ -365,6 +367,51 @@ describe('a docker-archive that is none', () => {
     });
     await expect(opening).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' });
     expect(await readdir(folder)).toEqual(['bomb']);
+  });
+
+  it('is refused when its manifest is said to have 4 GiB, without reading them', async () => {
+    const folder = await temporaryFolder();
+    const path = join(folder, 'image.tar');
+    const whole = await tarOfMembers([[{ name: 'manifest.json' }, 'x']]);
+    const header = Buffer.from(whole.subarray(0, 512));
+    header.write('40000000000\0', 124, 'latin1');
+    header.fill(' ', 148, 156);
+    const sum = header.reduce((total, byte) => total + byte, 0);
+    header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+    await writeFile(path, header);
+    // A hole: it takes no room on the disk.
+    await truncate(path, 512 + 4 * 1024 ** 3 + 1024);
+    await expect(openDockerArchive(path, { temp: createTempFiles(folder) })).rejects.toMatchObject({
+      code: 'ARCHIVE_INVALID',
+      message: expect.stringContaining('4294967296 bytes'),
+    });
+  });
+
+  it('fails by name, whatever byte of it is damaged', async () => {
+    const whole = await tarOfMembers([
+      config,
+      manifest,
+      [{ name: 'base/layer.tar' }, base],
+      [{ name: 'app/layer.tar' }, app],
+    ]);
+    const folder = await temporaryFolder();
+    const path = join(folder, 'image.tar');
+    const temp = createTempFiles(folder);
+    // Headers and documents; what is behind them are layers, which their digest protects.
+    const damage = fc.tuple(fc.nat(3000), fc.nat(255));
+    const property = fc.asyncProperty(fc.array(damage, { minLength: 1, maxLength: 4 }), async (places) => {
+      const bytes = Buffer.from(whole);
+      for (const [at, byte] of places) bytes[at] = byte;
+      await writeFile(path, bytes);
+      try {
+        await using archive = await openDockerArchive(path, { temp });
+        await validate(archive, await findImage(archive));
+      } catch (error) {
+        expect(error).toBeInstanceOf(DogwoodError);
+        expect((error as DogwoodError).kind.fault).toBe('user');
+      }
+    });
+    await fc.assert(property, { numRuns: 150 });
   });
 
   it('is not found, or a folder', async () => {
