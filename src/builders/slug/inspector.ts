@@ -43,7 +43,6 @@ function neededChange(entry: TarEntry, owner: Owner, folders: ReadonlySet<string
   if ((entry.xattrs?.size ?? 0) > 0 || (entry.vendorKeywords?.length ?? 0) > 0)
     return 'has extended attributes';
   if (entry.path === 'app') {
-    if (entry.type !== 'directory') return 'is no folder';
     return (entry.mode & 0o700) === 0o700 ? undefined : 'cannot be written by its owner';
   }
   // A folder that is not in the archive would be made by the runtime, and belong to root.
@@ -81,6 +80,10 @@ export function createSlugInspector(): SlugInspector {
       return outside;
     },
     entry(entry) {
+      // As a layer it would make /app a link to anywhere, or a file that no process can start in.
+      if (entry.path === 'app' && entry.type !== 'directory') {
+        throw new DogwoodError('SLUG_UNRECOGNISED', `${entry.rawPath} is no folder, so this is no slug`);
+      }
       inProcfile = entry.path === PROCFILE && entry.type === 'file';
       if (inProcfile) procfile = [];
       owner ??= { uid: entry.uid, gid: entry.gid };

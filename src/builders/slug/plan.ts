@@ -42,6 +42,11 @@ function chooseStack(request: BuildRequest): Sourced<string> | null {
 }
 
 function chooseLayer(request: BuildRequest): readonly [LayerMode, string] {
+  if (request.layer === 'keep' && (request.compression === 'zstd' || request.compression === 'none')) {
+    throw new DogwoodError('USAGE', `--layer keep: kept bytes are gzip, not ${request.compression}`, {
+      hint: 'Leave --compression out, or let the slug be transcoded (--layer canonical).',
+    });
+  }
   if (request.layer !== 'auto') return [request.layer, '--layer'];
   if (request.hasMounts) return ['canonical', 'an app with mounts has one stable user in every release'];
   if (request.compression !== 'keep' && request.compression !== 'gzip') {

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { DogwoodError } from '../../errors.ts';
 import { createDigester, type Digester } from '../../oci/digest.ts';
 import type { TarEntry } from '../../oci/tar/entry.ts';
 import type { TarHandler } from '../../oci/tar/reader.ts';
@@ -50,6 +51,13 @@ function canonicalHandler(owner: Owner, emit: (bytes: Uint8Array) => void): TarH
     entry(entry) {
       copying = false;
       if (!isInApp(entry.path)) return;
+      if (entry.type === 'hardlink' && !isInApp(entry.linkTarget ?? '')) {
+        // What lies outside is left out, so a runtime would link to the base's own file of that name.
+        throw new DogwoodError(
+          'TAR_LINK_UNSAFE',
+          `the hard link ${entry.rawPath} names ${entry.linkTarget}, which lies outside app/`,
+        );
+      }
       const parent = entry.path.lastIndexOf('/');
       if (parent > 0) folder(entry.path.slice(0, parent), entry);
       if (entry.type === 'directory') {
@@ -75,6 +83,7 @@ function canonicalHandler(owner: Owner, emit: (bytes: Uint8Array) => void): TarH
 /**
  * Rewrites a slug entry by entry: only app/, canonical headers, one owner, no setuid; a folder that the archive left
  * out is added before what lies in it, since a runtime would make it as root. Order and times are the slug's own.
+ * The output throws what the strict reader refuses, and TAR_LINK_UNSAFE for a hard link to what is left out.
  */
 export function transcode(source: Readable, reading: SlugReading, owner: Owner): Transcoding {
   const pending: Uint8Array[] = [];
