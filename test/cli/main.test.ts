@@ -154,6 +154,13 @@ describe('signals and pipes', () => {
     expect(failureDocument.parse(JSON.parse(stdout)).error.code).toBe('TIMEOUT');
   });
 
+  test('a build goes on when nobody reads its progress any more', async () => {
+    const { child, ended } = start(['-', '--base', 'scratch', '--progress', 'json', '--timeout', '1s']);
+    child.stderr.destroy();
+    // Not 70, and not at once: it waits for its input until the time limit.
+    expect((await ended).exitCode).toBe(124);
+  });
+
   test('a reader that goes away is no failure', async () => {
     const { child, ended } = start(['--help']);
     child.stdin.end();

@@ -133,7 +133,7 @@ describeWith(['docker', 'debian-base'], 'build run', () => {
       'run',
       'slug',
       '--',
-      "'test -t 0 && test -t 1 && until stty size | grep -q "33 99"; do :; done; stty size'",
+      "'test -t 0 && test -t 1 && until stty size | grep -q 33.99; do :; done; stty size'",
     ];
     const child = spawn('script', ['-qec', `stty rows 33 cols 99; ${words.join(' ')}`, '/dev/null'], {
       env: {
