@@ -59,7 +59,7 @@ describeWith(
         env: engine.environment,
         reject: false,
         stripFinalNewline: false,
-        ...(input === '' ? { stdin: 'ignore' as const } : { input }),
+        input,
       });
     }
 

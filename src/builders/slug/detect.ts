@@ -43,7 +43,7 @@ export async function detectSlug(
   const compression = sniffCompression(head);
   if (compression !== 'gzip')
     return rejected(
-      `a slug is a gzip tar, this file begins like ${compression === 'none' ? 'none' : compression}`,
+      `a slug is a gzip tar, this file is ${compression === 'none' ? 'not compressed' : compression}`,
     );
   if (request.slug !== undefined) return accepted(['slug metadata']);
   const known = await knownVerdict(source, reading, context.facts);
