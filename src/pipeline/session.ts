@@ -60,7 +60,7 @@ async function openSession(environment: PipelineEnvironment): Promise<Session> {
     async openSource(text) {
       const source = await openSource(text, {
         stdin: environment.stdin,
-        spoolFolder: join(home, 'tmp'),
+        temp: temporaryFiles(session),
         openUrl: (url) => openUrl(url, { http, signal }),
         signal,
       });

@@ -4,6 +4,7 @@ import { basename, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { DogwoodError } from '../errors.ts';
 import { stampFile } from '../oci/stores/local-index.ts';
+import type { TempFiles } from '../oci/stores/temp-files.ts';
 import { type RemoteAnswer, remoteContent } from './remote.ts';
 import type { ArchiveSource, Source } from './source.ts';
 import { spool } from './spool.ts';
@@ -15,8 +16,8 @@ const IMAGE_TRANSPORT = /^(?:local|oci|oci-archive|docker-archive|docker-daemon|
 
 export interface SourceEnvironment {
   readonly stdin: Readable;
-  /** Folder for what must be kept aside. */
-  readonly spoolFolder: string;
+  /** For what must be kept aside. */
+  readonly temp: TempFiles;
   /** GETs an http(s) URL; throws FETCH_FAILED. */
   readonly openUrl: (url: string, signal: AbortSignal) => Promise<RemoteAnswer>;
   readonly signal: AbortSignal;
@@ -93,7 +94,7 @@ async function openFile(text: string, path: string, size: number): Promise<Archi
 }
 
 async function openStandardInput(environment: SourceEnvironment): Promise<ArchiveSource> {
-  const kept = await spool(environment.stdin, environment.spoolFolder);
+  const kept = await spool(environment.stdin, environment.temp);
   return {
     kind: 'archive',
     name: 'standard input',

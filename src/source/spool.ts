@@ -1,88 +1,100 @@
-import { randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { mkdir, open, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
+import { fileError } from '../oci/stores/file-errors.ts';
+import type { TempFiles } from '../oci/stores/temp-files.ts';
 
 const CHUNK_BYTES = 1024 * 1024;
 
 /** A stream that can be read only once, kept in a file so that it can be read again. */
 export interface Spool {
-  /** Reads from the beginning, following the file while it still grows. */
+  /** Reads from the beginning, following the file while it still grows. Fails as the source did; DISK_FULL. */
   open(): Readable;
   /** Stops taking bytes in and removes the file. */
   dispose(): Promise<void>;
 }
 
-/**
- * Starts writing `source` into a new file of `folder`; readers need not wait for its end. The first reader therefore
- * goes as fast as the source, and a second pass reads what lies there.
- */
-export async function spool(source: Readable, folder: string): Promise<Spool> {
-  await mkdir(folder, { recursive: true });
-  const path = join(folder, `spool-${process.pid}-${randomUUID()}`);
-  const sink = createWriteStream(path, { flags: 'wx', mode: 0o600, highWaterMark: CHUNK_BYTES });
-  const state = { written: 0, ended: false, failure: undefined as Error | undefined };
-  let wake = Promise.withResolvers<void>();
-  const progress = (): void => {
-    wake.resolve();
-    wake = Promise.withResolvers<void>();
-  };
+/** How far the file has come, and a way to wait until it has come further. */
+interface Progress {
+  written: number;
+  ended: boolean;
+  failure: unknown;
+  changed: PromiseWithResolvers<void>;
+}
 
-  const filling = (async () => {
+/**
+ * Starts writing `source` into a temporary file; readers need not wait for its end. The first reader therefore goes
+ * as fast as the source, and a second pass reads what lies there. Other than the stores' spool this one is not
+ * complete when it returns.
+ */
+export async function spool(source: Readable, temp: TempFiles): Promise<Spool> {
+  const file = await temp.reserve();
+  const progress: Progress = {
+    written: 0,
+    ended: false,
+    failure: undefined,
+    changed: Promise.withResolvers<void>(),
+  };
+  const filling = fill(source, file.path, progress);
+  return {
+    open: () => Readable.from(follow(file.path, progress), { objectMode: false, highWaterMark: CHUNK_BYTES }),
+    async dispose() {
+      source.destroy();
+      await filling;
+      await file.dispose();
+    },
+  };
+}
+
+async function fill(source: Readable, path: string, progress: Progress): Promise<void> {
+  const sink = createWriteStream(path, { flags: 'wx', mode: 0o600, highWaterMark: CHUNK_BYTES });
+  const tell = (): void => {
+    progress.changed.resolve();
+    progress.changed = Promise.withResolvers<void>();
+  };
+  try {
     for await (const chunk of source as AsyncIterable<Buffer>) {
       await new Promise<void>((resolve, reject) => {
         sink.write(chunk, (error) => (error ? reject(error) : resolve()));
       });
-      state.written += chunk.length;
-      progress();
+      progress.written += chunk.length;
+      tell();
     }
     sink.end();
     await finished(sink);
-  })().then(
-    () => {
-      state.ended = true;
-      progress();
-    },
-    (error: unknown) => {
-      state.failure = error instanceof Error ? error : new Error(String(error));
-      progress();
-    },
-  );
-
-  async function* follow(): AsyncGenerator<Buffer> {
-    // Written by this process, so the file is there as soon as a byte is.
-    while (state.written === 0 && !state.ended && !state.failure) await wake.promise;
-    if (state.failure) throw state.failure;
-    if (state.written === 0) return;
-    const file = await open(path, 'r');
-    try {
-      let offset = 0;
-      for (;;) {
-        if (state.failure) throw state.failure;
-        if (offset === state.written) {
-          if (state.ended) return;
-          await wake.promise;
-          continue;
-        }
-        const size = Math.min(CHUNK_BYTES, state.written - offset);
-        const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(size), 0, size, offset);
-        offset += bytesRead;
-        yield buffer.subarray(0, bytesRead);
-      }
-    } finally {
-      await file.close();
-    }
+    progress.ended = true;
+  } catch (error) {
+    progress.failure = fileError(error, 'cannot keep the source aside');
+    sink.destroy();
   }
+  tell();
+}
 
-  return {
-    open: () => Readable.from(follow(), { objectMode: false, highWaterMark: CHUNK_BYTES }),
-    async dispose() {
-      source.destroy();
-      sink.destroy();
-      await filling;
-      await rm(path, { force: true });
-    },
-  };
+async function* follow(path: string, progress: Progress): AsyncGenerator<Buffer> {
+  // The file is there as soon as a byte of it is.
+  while (progress.written === 0 && !progress.ended && progress.failure === undefined) {
+    await progress.changed.promise;
+  }
+  if (progress.failure !== undefined) throw progress.failure;
+  if (progress.written === 0) return;
+  const file = await open(path, 'r');
+  try {
+    let offset = 0;
+    for (;;) {
+      if (progress.failure !== undefined) throw progress.failure;
+      if (offset < progress.written) {
+        const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, progress.written - offset));
+        const { bytesRead } = await file.read(chunk, 0, chunk.length, offset);
+        offset += bytesRead;
+        yield chunk.subarray(0, bytesRead);
+      } else if (progress.ended) {
+        return;
+      } else {
+        await progress.changed.promise;
+      }
+    }
+  } finally {
+    await file.close();
+  }
 }
