@@ -55,12 +55,10 @@ describeWith(
       words: readonly string[],
       input = '',
     ): Promise<Ran> {
-      return await execa(onPath('docker') ?? 'docker', ['run', '--rm', ...options, image, ...words], {
-        env: engine.environment,
-        reject: false,
-        stripFinalNewline: false,
-        input,
-      });
+      const all = ['run', '--rm', ...options, image, ...words];
+      const how = { env: engine.environment, reject: false, stripFinalNewline: false, input } as const;
+      const { stdout, stderr, exitCode } = await execa(onPath('docker') ?? 'docker', all, how);
+      return { stdout, stderr, exitCode };
     }
 
     /** /app of an image as an engine unpacked it; no process of the app has run. */
