@@ -98,12 +98,16 @@ export class ExtensionReader {
     throw new DogwoodError('TAR_PAX_INVALID', problem);
   }
 
-  /** GNU tar ends the name with a NUL, which it counts; some writers leave it out. */
+  /**
+   * GNU tar ends the name with a NUL, which it counts. Without one, GNU tar and Python go on into the padding; with
+   * more behind it, the rest is hidden.
+   */
   #longText(bytes: Buffer): Buffer {
     const found = bytes.indexOf(0);
     const end = found === -1 ? bytes.length : found;
-    if (end === 0 || (this.#strict && !isZeroBlock(bytes, end, bytes.length))) {
-      const problem = end === 0 ? 'is empty' : 'holds a NUL';
+    const unclear = found === -1 || !isZeroBlock(bytes, end, bytes.length);
+    if (end === 0 || (this.#strict && unclear)) {
+      const problem = end === 0 ? 'is empty' : 'does not end in its one NUL';
       throw new DogwoodError(
         'TAR_HEADER_INVALID',
         `${DESCRIPTION.get(this.#typeflag)} at byte ${this.#at} ${problem}`,

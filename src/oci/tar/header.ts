@@ -21,6 +21,8 @@ const FIELDS = {
   magic: [257, 8],
   uname: [265, 32],
   gname: [297, 32],
+  deviceMajor: [329, 8],
+  deviceMinor: [337, 8],
   prefix: [345, 155],
   reserved: [500, 12],
 } as const;
@@ -82,6 +84,7 @@ interface Place {
 export function decodeHeader(block: Buffer, at: number, strict: boolean): TarHeader {
   const place: Place = { block, at, strict };
   checkChecksum(place);
+  if (strict) checkDevice(place);
   const hasPrefix = readFormat(place) === 'ustar';
   const name = text(place, 'name');
   const prefix = hasPrefix ? text(place, 'prefix') : undefined;
@@ -154,6 +157,14 @@ function readFormat(place: Place): 'ustar' | 'gnu' | 'v7' {
   return 'v7';
 }
 
+/** Go and Python refuse an archive for device numbers that are none, in whatever member, GNU tar does not look. */
+function checkDevice(place: Place): void {
+  for (const field of ['deviceMajor', 'deviceMinor'] as const) {
+    const [start, length] = FIELDS[field];
+    if (!isZeroBlock(place.block, start, start + length)) number(place, field);
+  }
+}
+
 /** A NUL-padded text field, without its padding. */
 function text(place: Place, field: 'name' | 'linkName' | 'prefix'): Buffer {
   const { block, strict } = place;
@@ -174,7 +185,7 @@ function looseField({ block }: Place, field: 'uname' | 'gname'): string {
   return block.toString('utf8', start, found === -1 ? start + length : Math.min(found, start + length));
 }
 
-type NumberField = 'mode' | 'uid' | 'gid' | 'size' | 'mtime' | 'checksum';
+type NumberField = 'mode' | 'uid' | 'gid' | 'size' | 'mtime' | 'checksum' | 'deviceMajor' | 'deviceMinor';
 
 /**
  * A numeric field: octal digits, spaces allowed in front, spaces and NULs behind; or GNU's base-256 (first byte

@@ -66,8 +66,9 @@ class PushParser implements TarReader {
   #base = 0;
   /** Bytes left of what the state says. */
   #remaining = 0;
-  /** Bytes of padding behind it. */
+  /** Bytes of padding behind it, and whether they must be zeros. */
   #padding = 0;
+  #paddingIsRead = false;
   #zeroBlocks = 0;
   #memberCount = 0;
   #entry: TarEntry | undefined;
@@ -136,12 +137,20 @@ class PushParser implements TarReader {
     const count = Math.min(this.#remaining, chunk.length - position);
     this.#remaining -= count;
     if (this.#state === 'padding') {
+      if (this.#paddingIsRead) this.#checkPadding(chunk, position, position + count);
       if (this.#remaining === 0) this.#state = 'header';
       return count;
     }
     if (this.#entry?.type === 'file') this.#handler.data(chunk.subarray(position, position + count));
     if (this.#remaining === 0) this.#finishEntry();
     return count;
+  }
+
+  /** Python takes what is behind the records of a PAX header for more of them, GNU tar that of a name for its end. */
+  #checkPadding(chunk: Buffer, start: number, end: number): void {
+    if (isZeroBlock(chunk, start, end)) return;
+    const at = this.#base + start;
+    throw new DogwoodError('TAR_HEADER_INVALID', `there is data behind an extended header, at byte ${at}`);
   }
 
   #gather(chunk: Buffer, position: number, length: number): number {
@@ -200,6 +209,7 @@ class PushParser implements TarReader {
   #startBody(state: 'extension' | 'content', size: number): void {
     this.#state = state;
     this.#remaining = size;
+    this.#paddingIsRead = state === 'extension' && this.#rules.strict;
     this.#padding = (BLOCK_BYTES - (size % BLOCK_BYTES)) % BLOCK_BYTES;
   }
 

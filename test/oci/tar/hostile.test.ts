@@ -26,6 +26,12 @@ const base256 = (length: number, ...bytes: number[]): Buffer => {
   field.set(bytes, length - bytes.length);
   return field;
 };
+/** With something in the padding behind its content. */
+const dirty = (member: Buffer): Buffer => {
+  const bytes = Buffer.from(member);
+  bytes[bytes.length - 1] = 0x31;
+  return bytes;
+};
 const all = (length: number, byte: number): Buffer => Buffer.alloc(length, byte);
 const long = (length: number): string => 'n'.repeat(length);
 const deep = (bytes: number): string => 'd/'.repeat(bytes / 2);
@@ -273,6 +279,8 @@ const HEADERS: readonly Row[] = [
   ['a ustar magic without version', archive(file('x', '', { magic: 'ustar\0\0\0' })), 'TAR_HEADER_INVALID'],
   ['a prefix in a V7 header', archive(file('x', '', { magic: V7, prefix: 'etc' })), 'TAR_HEADER_INVALID'],
   ['a prefix in a GNU header', archive(file('x', '', { magic: GNU, prefix: 'etc' })), 'TAR_HEADER_INVALID'],
+  ['device numbers that are none', archive(file('x', '', { major: '_' })), 'TAR_HEADER_INVALID'],
+  ['a device number behind a NUL', archive(file('x', '', { major: '0\x001' })), 'TAR_HEADER_INVALID'],
   ['a star header', archive(file('x', '', { tail: '\0\0\0\0\0\0\0\0tar\0' })), 'TAR_HEADER_INVALID'],
 ];
 
@@ -345,6 +353,22 @@ const PAX: readonly Row[] = [
     'TAR_PAX_INVALID',
   ],
   ['an empty GNU long name', archive(longName(''), file('x', '', { magic: GNU })), 'TAR_HEADER_INVALID'],
+  [
+    'a GNU long name without its NUL',
+    archive(file('././@LongLink', 'app/x', { type: 'L', magic: GNU }), file('y', '', { magic: GNU })),
+    'TAR_HEADER_INVALID',
+  ],
+  [
+    'data behind a GNU long name',
+    archive(dirty(longName('app/x')), file('y', '', { magic: GNU })),
+    'TAR_HEADER_INVALID',
+  ],
+  ['data behind PAX records', archive(dirty(pax({ path: 'a' })), file('x')), 'TAR_HEADER_INVALID'],
+  [
+    'data behind a global header',
+    archive(dirty(pax({ comment: 'a' }, 'g')), file('x')),
+    'TAR_HEADER_INVALID',
+  ],
   ['PAX before the end', archive(pax({ path: 'a' })), 'TAR_HEADER_INVALID'],
   ['a huge PAX header', archive(header({ type: 'x', size: 2 ** 30 })), 'LIMIT_EXCEEDED'],
   ['a huge GNU long name', archive(header({ type: 'L', magic: GNU, size: 2 ** 30 })), 'LIMIT_EXCEEDED'],

@@ -14,6 +14,8 @@ export interface RawFields {
   readonly link?: string | Buffer;
   readonly magic?: string;
   readonly uname?: string;
+  /** Device number. */
+  readonly major?: string;
   readonly prefix?: string | Buffer;
   /** The last twelve bytes of the block. */
   readonly tail?: string;
@@ -45,6 +47,7 @@ export function header(fields: RawFields): Buffer {
   put(block, 157, 100, fields.link ?? '');
   put(block, 257, 8, fields.magic ?? USTAR);
   put(block, 265, 32, fields.uname ?? '');
+  put(block, 329, 8, fields.major ?? '');
   put(block, 345, 155, fields.prefix ?? '');
   put(block, 500, 12, fields.tail ?? '');
   return withChecksum(block, fields);
