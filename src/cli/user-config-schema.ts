@@ -1,7 +1,7 @@
 import { parse, TomlError } from 'smol-toml';
 import { z } from 'zod';
+import { DEFAULT_SLUG_LIMITS } from '../builders/slug/limits.ts';
 import { DogwoodError } from '../errors.ts';
-import { DEFAULT_TAR_LIMITS } from '../oci/tar/entry.ts';
 import { parseSize } from './flag-values.ts';
 
 /** What the user's config file says (docs/configuration.md). */
@@ -13,7 +13,7 @@ export interface UserConfig {
   readonly limits: Readonly<Record<string, number>>;
 }
 
-const LIMIT_NAMES = Object.keys(DEFAULT_TAR_LIMITS);
+const LIMIT_NAMES = Object.keys(DEFAULT_SLUG_LIMITS);
 
 const limit = z.union([
   z.number().int().positive(),

@@ -39,6 +39,9 @@ export function retryDelay(policy: RetryPolicy, next: number, retryAfter: number
   return Math.min(policy.maxDelay, Math.max(step, (retryAfter ?? 0) * 1000));
 }
 
+/** Errors that were tried again as often as the policy allows: an outer round of tries would only multiply the wait. */
+const spent = new WeakSet<Error>();
+
 /**
  * Runs something until it works, fails for good or has used up its tries.
  *
@@ -55,7 +58,11 @@ export async function withRetries<T>(
       return await run(attempt);
     } catch (error) {
       options.signal?.throwIfAborted();
-      if (attempt >= policy.attempts || !again(error)) throw error;
+      if (!(error instanceof Error) || spent.has(error) || !again(error)) throw error;
+      if (attempt >= policy.attempts) {
+        spent.add(error);
+        throw error;
+      }
       const retryAfter = error instanceof DogwoodError ? error.retryAfter : undefined;
       await policy.sleep(retryDelay(policy, attempt + 1, retryAfter), options.signal);
     }

@@ -38,6 +38,13 @@ describe('withRetries', () => {
     expect(slept).toEqual([7_000, 60_000]);
   });
 
+  it('does not multiply the tries of a round inside a round', async () => {
+    const { slept, policy } = recorded({ attempts: 3, baseDelay: 100 });
+    const inner = () => withRetries(policy, failing(trouble()));
+    await expect(withRetries(policy, inner)).rejects.toThrow('trouble');
+    expect(slept).toEqual([100, 200]);
+  });
+
   it.each([
     ['a refusal', new DogwoodError('REGISTRY_REFUSED', 'no')],
     [

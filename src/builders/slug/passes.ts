@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import { PassThrough, Readable } from 'node:stream';
 import { gunzipStrict } from '../../oci/compression/gzip-framing.ts';
 import { createDigester, type Digest } from '../../oci/digest.ts';
-import type { TarLimits } from '../../oci/tar/entry.ts';
 import { createTarReader, type TarHandler } from '../../oci/tar/reader.ts';
 import { createSlugInspector, type Inspection } from './inspector.ts';
+import type { SlugLimits } from './limits.ts';
 
 /** Compressed bytes that may wait for the inflater. */
 const AHEAD_BYTES = 8 * 1024 * 1024;
@@ -25,7 +25,7 @@ class MustChange extends Error {}
 /** Limits and a name for messages. */
 export interface SlugReading {
   readonly name: string;
-  readonly limits: TarLimits;
+  readonly limits: SlugLimits;
 }
 
 /**
@@ -45,7 +45,7 @@ export function keepPass(source: Readable, reading: SlugReading): KeepPass {
   const inspection = (async () => {
     const diff = createDigester();
     const reader = createTarReader(inspector, { limits: reading.limits });
-    const member = gunzipStrict(branch);
+    const member = gunzipStrict(branch, { maxRatio: reading.limits.maxRatio });
     for await (const bytes of member.output) {
       diff.update(bytes);
       reader.write(bytes);
@@ -119,7 +119,7 @@ export function inflatePass(source: Readable, reading: SlugReading, also: TarHan
       },
       { limits: reading.limits },
     );
-    const member = gunzipStrict(hashed());
+    const member = gunzipStrict(hashed(), { maxRatio: reading.limits.maxRatio });
     for await (const bytes of member.output) {
       diff.update(bytes);
       reader.write(bytes);

@@ -1,12 +1,12 @@
 import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
-import { DEFAULT_TAR_LIMITS } from '../../../src/oci/tar/entry.ts';
+import { DEFAULT_SLUG_LIMITS } from '../../../src/builders/slug/limits.ts';
 import { archive, directory, file, type RawFields, symlink } from '../../oci/tar/raw-tar.ts';
 
 /** Who owns the members of slugs here. */
 export const OWNER = { uid: 57350, gid: 57350 } as const;
 
-export const READING = { name: 'app.tgz', limits: DEFAULT_TAR_LIMITS } as const;
+export const READING = { name: 'app.tgz', limits: DEFAULT_SLUG_LIMITS } as const;
 
 export const folder = (name: string, fields: RawFields = {}) => directory(name, { ...OWNER, ...fields });
 export const text = (name: string, content = 'x\n', fields: RawFields = {}) =>
