@@ -49,6 +49,8 @@ export async function spool(source: Readable, temp: TempFiles): Promise<Spool> {
 
 async function fill(source: Readable, path: string, progress: Progress): Promise<void> {
   const sink = createWriteStream(path, { flags: 'wx', mode: 0o600, highWaterMark: CHUNK_BYTES });
+  // Every write tells of its own failure; unheard, the event would end the process with the file left behind.
+  sink.on('error', () => {});
   const tell = (): void => {
     progress.changed.resolve();
     progress.changed = Promise.withResolvers<void>();
