@@ -164,12 +164,27 @@ async function mount(upload: Upload): Promise<'mounted' | URL | undefined> {
   return session;
 }
 
-/** Gives a session up (distribution-spec 1.1+dev, "Cancel a blob upload"). Not all can; nobody waits for it long. */
+/** How often a session is asked to go. */
+const CANCEL_TRIES = 3;
+
+/**
+ * Gives a session up (distribution-spec 1.1+dev, "Cancel a blob upload"). Not all can; nobody waits for it long.
+ * Distribution refuses (416) an address from before the bytes that came in since, so it is asked for the current one.
+ */
 async function cancel(upload: Upload, session: URL): Promise<void> {
-  const signal = AbortSignal.timeout(CANCEL_TIMEOUT);
+  const quick = { retry: false, signal: AbortSignal.timeout(CANCEL_TIMEOUT) } as const;
+  let url = session;
   try {
-    const all = { method: 'DELETE', url: session, expect: [204, 202, 200], retry: false, signal } as const;
-    discard(await request(upload, all));
+    for (let left = CANCEL_TRIES; ; left -= 1) {
+      try {
+        return discard(await request(upload, { method: 'DELETE', url, expect: [204, 202, 200], ...quick }));
+      } catch (error) {
+        if (left === 1) throw error;
+      }
+      const status = await request(upload, { method: 'GET', url, expect: [204], ...quick });
+      discard(status);
+      url = sessionOf(status);
+    }
   } catch (error) {
     upload.client.logger.debug('upload session left behind', { error: String(error) });
   }
