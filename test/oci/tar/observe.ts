@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { createTarReader, type TarEntry, type TarReaderOptions } from '../../../src/oci/tar/reader.ts';
+import type { TarEntry } from '../../../src/oci/tar/entry.ts';
+import { createTarReader, type TarReaderOptions } from '../../../src/oci/tar/reader.ts';
 
 export interface Observed {
   readonly entry: TarEntry;
