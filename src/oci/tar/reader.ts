@@ -6,6 +6,8 @@ import { resolveMember } from './member.ts';
 import { type PathRules, showName } from './names.ts';
 import { createMemberRules, type MemberRules } from './rules.ts';
 
+export type { TarEntry } from './entry.ts';
+
 /** Part of every verdict kept on disk: raised when what is accepted, or what an entry says, changes. */
 export const TAR_READER_VERSION = 1;
 
