@@ -12,14 +12,14 @@ export interface CommandOptions {
   readonly cwd?: string | undefined;
   /** Standard input; nothing by default. */
   readonly input?: string | Uint8Array | undefined;
-  /** Node's own flags. */
-  readonly nodeFlags?: readonly string[] | undefined;
+  /** Standard input is written by the test. */
+  readonly stdin?: 'pipe' | undefined;
 }
 
 /** Starts `build ARGUMENTS...`; a child process that is a promise of its result, whatever the exit code. */
 export function startCommand(words: readonly string[], options: CommandOptions) {
-  const { home, env = {}, cwd, input, nodeFlags = [] } = options;
-  return execa(process.execPath, [...nodeFlags, MAIN, ...words], {
+  const { home, env = {}, cwd, input, stdin } = options;
+  return execa(process.execPath, [MAIN, ...words], {
     env: {
       PATH: process.env.PATH ?? '',
       HOME: home,
@@ -30,7 +30,7 @@ export function startCommand(words: readonly string[], options: CommandOptions) 
     extendEnv: false,
     reject: false,
     ...(cwd === undefined ? {} : { cwd }),
-    ...(input === undefined ? { stdin: 'ignore' as const } : { input }),
+    ...(input === undefined ? { stdin: stdin ?? ('ignore' as const) } : { input }),
   });
 }
 

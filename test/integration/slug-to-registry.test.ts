@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { readdir, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
@@ -124,6 +125,14 @@ describeWith(['registry'], 'a slug straight into a registry', () => {
     ['a path out of it', keepable(file('app/../../etc/passwd')), {}],
     ['half of it', keepable(text('./app/y', 'y'.repeat(100_000))).subarray(0, -20), {}],
     ['setuid, to be kept', keepable(text('./app/y', '', { mode: 0o4755 })), { layer: 'keep' }],
+    [
+      'setuid behind a lot, to be kept',
+      keepable(
+        text('./app/y', randomBytes(8 << 20).toString('latin1')),
+        text('./app/z', '', { mode: 0o4755 }),
+      ),
+      { layer: 'keep' },
+    ],
     ['half of it, to be transcoded', KEEP.subarray(0, -20), { layer: 'canonical' }],
   ] as const)('a refused slug leaves nothing there: %s', async (_what, slug, changes) => {
     const { home, name, build } = await fixture();
