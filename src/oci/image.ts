@@ -8,8 +8,11 @@ export interface Layer {
   readonly descriptor: Descriptor;
   /** Digest of the uncompressed tar. */
   readonly diffId: Digest;
-  /** The bytes as the descriptor names them (compressed), verified while they stream. */
-  open(signal?: AbortSignal): Promise<Readable>;
+  /**
+   * The bytes as the descriptor names them (compressed), verified while they stream. `verify` is false where the
+   * caller checks them itself: each byte is hashed once.
+   */
+  open(signal?: AbortSignal, options?: { readonly verify: boolean }): Promise<Readable>;
 }
 
 /** One image for one platform. The raw bytes are kept and never serialised again. */

@@ -112,7 +112,7 @@ function layersOf(target: Target, manifest: Manifest, config: ImageConfig, descr
       {
         descriptor: layer,
         diffId,
-        open: (signal?: AbortSignal) => target.open(layer, { verify: true, signal }),
+        open: (signal, { verify } = { verify: true }) => target.open(layer, { verify, signal }),
       },
     ];
   });
