@@ -5,9 +5,12 @@ import { buffer } from 'node:stream/consumers';
 import { gzipSync, zstdDecompressSync } from 'node:zlib';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { slugBuilder } from '../../../src/builders/slug/index.ts';
+import { knownVerdict } from '../../../src/builders/slug/layer.ts';
 import { digestOf } from '../../../src/oci/digest.ts';
 import { loadImage } from '../../../src/oci/load.ts';
 import { openLayout } from '../../../src/oci/stores/layout.ts';
+import { openLocalStore } from '../../../src/oci/stores/local.ts';
+import { createTempFiles } from '../../../src/oci/stores/temp-files.ts';
 import { validate } from '../../../src/oci/validate.ts';
 import { runBuild } from '../../../src/pipeline/build.ts';
 import type { PipelineEnvironment } from '../../../src/pipeline/environment.ts';
@@ -15,12 +18,13 @@ import { planContext } from '../../../src/pipeline/plan.ts';
 import { withSession } from '../../../src/pipeline/session.ts';
 import type { BuildRequest } from '../../../src/plan/request.ts';
 import type { SucceededBuild } from '../../../src/plan/result.ts';
+import { openSource } from '../../../src/source/open-source.ts';
 import { type Handler, serve } from '../../helpers/http-server.ts';
 import { buildRequest, pipelineEnvironment } from '../../helpers/pipeline.ts';
 import { putSmallImage, tarOf } from '../../helpers/small-image.ts';
 import { temporaryFolder } from '../../helpers/temp.ts';
 import { archive, file, hardlink } from '../../oci/tar/raw-tar.ts';
-import { APP, folder, keepable, link, OWNER, PROCFILE, slugOf, text } from './slug-bytes.ts';
+import { APP, folder, keepable, link, OWNER, PROCFILE, READING, slugOf, text } from './slug-bytes.ts';
 
 let home: string;
 beforeEach(async () => {
@@ -181,6 +185,30 @@ describe('the same slug again', () => {
     expect(await counted(path, { ...changes, rebuild: true })).toEqual(cold);
   });
 
+  test('is hashed once: afterwards its stat record is enough', async () => {
+    const path = await slugFile(keepable());
+    await counted(path);
+    const temp = createTempFiles(home);
+    const signal = new AbortController().signal;
+    const openUrl = () => Promise.reject(new Error('no network'));
+    const source = await openSource(path, { stdin: Readable.from([]), temp, openUrl, signal });
+    if (source.kind !== 'archive') throw new Error('no archive');
+    // Some seconds from now: a file that changed a moment ago could change again unseen.
+    using store = await openLocalStore(join(home, 'home'), { now: () => Date.now() + 5_000 });
+    const { verdicts, fileDigests } = store;
+    const asked: string[] = [];
+    const get = (kind: string, key: string) => {
+      asked.push(kind);
+      return verdicts.get(kind, key);
+    };
+    const facts = { fileDigests, verdicts: { ...verdicts, get } };
+    const first = await knownVerdict(source, READING, facts);
+    expect(first?.digest).toBe(digestOf(keepable()));
+    expect(asked).toEqual(['slug-size', 'slug']);
+    expect(await knownVerdict(source, READING, facts)).toEqual(first);
+    expect(asked).toEqual(['slug-size', 'slug', 'slug']);
+  });
+
   test('changed under the same path is another slug', async () => {
     const path = await slugFile(keepable(text('./app/x', 'one')));
     const time = new Date(Date.now() - 60_000);
@@ -336,17 +364,20 @@ describe('hostile or broken slugs leave nothing', () => {
     ],
   ];
 
-  test.each(rows)('%s', async (_what, bytes, code, changes = {}) => {
-    const path = await slugFile(bytes);
-    for (const layer of ['auto', 'canonical'] as const) {
-      const { result, events } = await build(path, { strategy: 'slug', layer, ...changes });
-      expect(result).toMatchObject({ status: 'failed', error: { code, step: 'build' } });
-      expect(events.at(-1)).toEqual({ type: 'result', result });
-      const layout = await openLayout(join(home, 'out'));
-      expect(await layout.list()).toEqual([]);
-      if (code !== 'PROCESS_INVALID') expect(await leftovers()).toEqual([]);
-    }
-  });
+  test.each(rows.map(([what, ...row]) => ({ what, row })))(
+    '$what',
+    async ({ row: [bytes, code, changes = {}] }) => {
+      const path = await slugFile(bytes);
+      for (const layer of ['auto', 'canonical'] as const) {
+        const { result, events } = await build(path, { strategy: 'slug', layer, ...changes });
+        expect(result).toMatchObject({ status: 'failed', error: { code, step: 'build' } });
+        expect(events.at(-1)).toEqual({ type: 'result', result });
+        const layout = await openLayout(join(home, 'out'));
+        expect(await layout.list()).toEqual([]);
+        if (code !== 'PROCESS_INVALID') expect(await leftovers()).toEqual([]);
+      }
+    },
+  );
 });
 
 test('a folder is no slug, whoever asks', async () => {
