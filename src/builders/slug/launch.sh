@@ -139,10 +139,12 @@ exec bash -c "${dogwood_arguments[0]}"
 if [ -z "$dogwood_supervise" ]; then exec bash -c "$dogwood_boot" dogwood "$dogwood_mode" "$@"; fi
 
 # This shell stays as process 1, passes signals on and reaps what nobody waits for. The app is then no process 1
-# itself, for which signals would have no default effect. Job control (-m) gives it a process group.
+# itself, for which signals would have no default effect. Job control (-m) gives it a process group; left on, `wait`
+# would also end, again and again, for an app that is stopped (SIGSTOP).
 set -m
 bash -c "$dogwood_boot" dogwood "$dogwood_mode" "$@" <&0 &
 dogwood_child=$!
+set +m
 # `wait` also ends when a trap ran; the app has ended when its process is gone, and bash still knows how.
 while kill -0 "$dogwood_child" 2>/dev/null; do wait "$dogwood_child" 2>/dev/null; done
 wait "$dogwood_child" 2>/dev/null
