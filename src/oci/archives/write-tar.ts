@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { type FileHandle, open, rename, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { PassThrough, type Writable } from 'node:stream';
@@ -35,10 +36,13 @@ export async function writeTar(
   if (typeof out === 'string') return await writeTarFile(out, signal, work);
   const stream = new PassThrough({ highWaterMark: 1024 * 1024 });
   const piped = pipeline(stream, out, { signal });
-  const write = (chunk: Uint8Array): Promise<void> =>
-    new Promise((resolve, reject) => {
-      stream.write(chunk, (error) => (error ? reject(error) : resolve()));
-    });
+  // Told below, whenever the work has come that far.
+  piped.catch(() => {});
+  const write = async (chunk: Uint8Array): Promise<void> => {
+    // A stream whose other end broke calls nobody back: the pipeline knows.
+    if (stream.destroyed) return await piped;
+    if (!stream.write(chunk)) await Promise.race([once(stream, 'drain'), piped]);
+  };
   try {
     await work(tarOut(write, signal));
     stream.end(writer.trailer());
@@ -97,7 +101,7 @@ function tarOut(write: (chunk: Uint8Array) => Promise<void>, signal: AbortSignal
   };
   return {
     stream,
-    bytes: (path, content) => stream(path, once(content), content.length),
+    bytes: (path, content) => stream(path, onePiece(content), content.length),
   };
 }
 
@@ -140,7 +144,7 @@ function seekableTarOut(
   };
 }
 
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+async function* onePiece(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
 }
 

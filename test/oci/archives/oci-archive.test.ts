@@ -1,6 +1,7 @@
 import { createWriteStream } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { openOciArchive, writeOciArchive } from '../../../src/oci/archives/oci-archive.ts';
 import { copy } from '../../../src/oci/copy.ts';
@@ -13,6 +14,11 @@ import { type Member, opened, tarOfMembers } from './archives.ts';
 
 const LAYOUT: Member = [{ name: 'oci-layout' }, '{"imageLayoutVersion":"1.0.0"}'];
 const INDEX: Member = [{ name: 'index.json' }, '{"schemaVersion":2,"manifests":[]}'];
+
+/** Lets everything go on that can. */
+async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
 
 describe('an oci-archive', () => {
   it('carries an index whole, there and back', async () => {
@@ -67,6 +73,19 @@ describe('an oci-archive', () => {
       });
     }
     expect(await readdir(folder)).not.toContain('a');
+  });
+
+  it('says why when the stream it goes to breaks while a write waits for it', async () => {
+    const memory = createMemoryTarget();
+    const layers = [2, 3, 4].map((size) => Buffer.alloc(size << 20));
+    const { descriptor } = await putSmallImage(memory, { layers, compression: 'tar' });
+    const out = new Writable({
+      // Never takes its first chunk; what follows has piled up in front of it when it breaks.
+      write() {
+        turns(50).then(() => this.destroy(new Error('gone')));
+      },
+    });
+    await expect(writeOciArchive(memory, descriptor, out)).rejects.toThrow('gone');
   });
 
   it.each([
