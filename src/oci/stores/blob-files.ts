@@ -2,6 +2,7 @@ import { constants, type Stats } from 'node:fs';
 import { chmod, type FileHandle, mkdir, open, rename, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { addAbortSignal, type Readable } from 'node:stream';
+import { DogwoodError } from '../../errors.ts';
 import type { Content, Expectation } from '../content.ts';
 import type { Descriptor } from '../descriptor.ts';
 import { createDigester, type Digest, type Digester, digestAlgorithm, digestHex } from '../digest.ts';
@@ -143,7 +144,11 @@ export async function makeFolder(path: string, mode = 0o755): Promise<void> {
   try {
     await mkdir(path, { mode });
   } catch (error) {
-    if (errnoOf(error) === 'EEXIST' && (await stat(path)).isDirectory()) return;
+    if (errnoOf(error) === 'EEXIST') {
+      // A link to nowhere is there for mkdir, and not for stat.
+      if ((await stat(path).catch(() => undefined))?.isDirectory()) return;
+      throw new DogwoodError('STORE_UNWRITABLE', `cannot make ${path}: what has that name is no folder`);
+    }
     if (errnoOf(error) !== 'ENOENT' || dirname(path) === path) throw fileError(error, `cannot make ${path}`);
     await makeFolder(dirname(path), mode);
     return await makeFolder(path, mode);

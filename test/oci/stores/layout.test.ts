@@ -73,6 +73,12 @@ describe('openLayout', () => {
     await openLayout(folder);
   });
 
+  it.each(['a file', 'a link to nowhere'])('says so when %s has its name', async (what) => {
+    const path = join(await temporaryFolder(), 'layout');
+    await (what === 'a file' ? writeFile(path, '') : symlink('/nonexistent/folder', path));
+    await expect(openLayout(path, { create: true })).rejects.toMatchObject({ code: 'STORE_UNWRITABLE' });
+  });
+
   it('says so when the folder cannot be written to', async () => {
     const folder = await temporaryFolder();
     await writeFile(join(folder, 'file'), '');
