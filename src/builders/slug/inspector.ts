@@ -90,7 +90,8 @@ export function createSlugInspector(): SlugInspector {
       const needed = change === undefined ? neededChange(entry, owner, folders) : undefined;
       if (needed !== undefined) change = `${entry.rawPath || './'} ${needed}`;
       if (!isInApp(entry.path)) {
-        outside += 1;
+        // `tar -C app/.. .` begins with an entry for the root itself, which says nothing of what it is about.
+        if (entry.path !== '') outside += 1;
         return;
       }
       members += 1;

@@ -33,6 +33,7 @@ describe('a slug is recognised', () => {
     ['./app/x', slugOf(APP, PROCFILE)],
     ['app/x', slugOf(folder('app/'), text('app/Procfile'))],
     ['./app/./x', slugOf(folder('./app/./'), text('./app/./Procfile'))],
+    ['behind an entry for the root', slugOf(folder('./'), folder('./app/'), PROCFILE)],
     ['without an entry for the folder', slugOf(text('app/Procfile'))],
   ])('whatever its members are called: %s', async (_what, slug) => {
     expect(await detected(slug)).toMatchObject({
