@@ -5,7 +5,7 @@ import { compress } from './compression/compress.ts';
 import { decompress } from './compression/decompress.ts';
 import { bytesContent } from './content.ts';
 import type { Descriptor } from './descriptor.ts';
-import { createDigester, digestOf } from './digest.ts';
+import { createDigester, digestAlgorithm, digestOf } from './digest.ts';
 import type { Image, Layer } from './image.ts';
 import { type Compression, layerCompression, MEDIA_TYPES, ociLayerType } from './media-types.ts';
 import type { PutOptions, Target } from './target.ts';
@@ -16,8 +16,7 @@ const CHUNK_BYTES = 1024 * 1024;
 
 /**
  * Writes an image's layers with another compression into a target, and a manifest over them; the config stays byte
- * for byte, since what a layer holds does not change. Gives the new manifest's descriptor; its own config has to be
- * copied by the caller's `copy`, which sees it through the manifest.
+ * for byte, since what a layer holds does not change. Gives the new manifest's descriptor.
  *
  * @throws IMAGE_INVALID for a layer that is no tar we know, DIGEST_MISMATCH when a layer is not what its diffID says
  */
@@ -27,10 +26,7 @@ export async function recompress(
   into: Target,
   options: PutOptions = {},
 ): Promise<Descriptor> {
-  const limit = pLimit(LAYERS_AT_ONCE);
-  const layers = await Promise.all(
-    image.layers.map((layer) => limit(() => putLayer(layer, compression, into, options))),
-  );
+  const layers = await putLayers(image.layers, compression, into, options);
   const config = {
     mediaType: MEDIA_TYPES.ociConfig,
     digest: image.manifest.config.digest,
@@ -54,6 +50,33 @@ export async function recompress(
   };
   await into.put(bytesContent(manifest), descriptor, options);
   return descriptor;
+}
+
+/** When one fails the others are stopped, and nothing runs any more when this rejects. */
+async function putLayers(
+  layers: readonly Layer[],
+  compression: Compression,
+  into: Target,
+  options: PutOptions,
+): Promise<readonly Descriptor[]> {
+  const limit = pLimit(LAYERS_AT_ONCE);
+  const failure = new AbortController();
+  const signal = options.signal ? AbortSignal.any([options.signal, failure.signal]) : failure.signal;
+  const work = layers.map((layer) =>
+    limit(async () => {
+      signal.throwIfAborted();
+      try {
+        return await putLayer(layer, compression, into, { ...options, signal });
+      } catch (error) {
+        failure.abort(error);
+        throw error;
+      }
+    }),
+  );
+  await Promise.allSettled(work);
+  // Streams that were stopped only say so; the signals know what came first.
+  signal.throwIfAborted();
+  return await Promise.all(work);
 }
 
 async function putLayer(
@@ -85,7 +108,7 @@ async function putLayer(
 }
 
 async function* checked(tar: AsyncIterable<Uint8Array>, layer: Layer): AsyncGenerator<Uint8Array> {
-  const digester = createDigester(layer.diffId.startsWith('sha512:') ? 'sha512' : 'sha256');
+  const digester = createDigester(digestAlgorithm(layer.diffId));
   for await (const bytes of tar) {
     digester.update(bytes);
     yield bytes;
