@@ -1,6 +1,7 @@
 import { DogwoodError } from '../errors.ts';
 import { formatReference, parseReference, type Reference, withDefaultTag } from '../oci/reference.ts';
 import type { BuildRequest, Destination } from '../plan/request.ts';
+import { isImageSource } from '../source/open-source.ts';
 import { type ImageName, parseImageName } from './image-name.ts';
 import type { Place, RegistryPlace } from './place.ts';
 import type { Session } from './session.ts';
@@ -47,12 +48,11 @@ export async function openPlace(name: ImageName, session: Session): Promise<Plac
   return openWritable(name, session);
 }
 
-/** `app.tgz` is `app`; standard input is `app` too. */
+/** `app.tgz` is `app`, and so are `oci:app:v1` and standard input. */
 function localName(source: string): string {
   const file =
-    source
-      .replace(/[?#].*$/, '')
-      .split(/[/:]/)
+    nameOf(source)
+      .split('/')
       .findLast((part) => part !== '' && part !== '.') ?? '';
   const name = file
     .toLowerCase()
@@ -60,4 +60,12 @@ function localName(source: string): string {
     .replace(/[^a-z0-9._-]+/g, '-')
     .replace(/^[._-]+|[._-]+$/g, '');
   return name === '' ? 'app' : name;
+}
+
+/** The part of a source that is a name: no transport, tag, digest or query. */
+function nameOf(source: string): string {
+  if (!isImageSource(source)) return source.replace(/^https?:\/\/[^/]*/, '').replace(/[?#].*$/, '');
+  const image = parseImageName(source, 'registry');
+  if (image.transport === 'registry') return image.reference.repository;
+  return 'path' in image ? image.path : image.name.replace(/(?::[^/]*|@.*)$/, '');
 }

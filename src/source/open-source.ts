@@ -14,6 +14,11 @@ const READ_BYTES = 1024 * 1024;
 /** Transports whose name after the colon is an image (skopeo's words). */
 const IMAGE_TRANSPORT = /^(?:local|oci|oci-archive|docker-archive|docker-daemon|docker):/;
 
+/** Does a source name an image with its transport? */
+export function isImageSource(text: string): boolean {
+  return IMAGE_TRANSPORT.test(text);
+}
+
 export interface SourceEnvironment {
   readonly stdin: Readable;
   /** For what must be kept aside. */
@@ -29,7 +34,7 @@ export interface SourceEnvironment {
  */
 export async function openSource(text: string, environment: SourceEnvironment): Promise<Source> {
   if (text === '-') return openStandardInput(environment);
-  if (IMAGE_TRANSPORT.test(text)) return { kind: 'image', name: text, reference: text };
+  if (isImageSource(text)) return { kind: 'image', name: text, reference: text };
   if (/^https?:\/\//.test(text)) return openRemote(text, environment);
   if (text.startsWith('git@') || text.startsWith('heroku:')) {
     throw new DogwoodError(
