@@ -53,7 +53,7 @@ export async function findImage(
 /** The images of an index.json, in its order. */
 export function listIndex(index: ImageIndexDocument): ListedImage[] {
   return index.manifests.map((entry) => ({
-    descriptor: withoutNames(entry),
+    descriptor: indexEntry(entry),
     name: entry.annotations?.[CONTAINERD_NAME] ?? entry.annotations?.[REF_NAME],
   }));
 }
@@ -84,12 +84,15 @@ export function resolveInIndex(
       },
     );
   }
-  return withoutNames(first);
+  return indexEntry(first);
 }
 
-/** Annotations of an index.json belong to that index.json, not to the image. */
-function withoutNames(entry: Descriptor): Descriptor {
-  const { mediaType, digest, size, platform, artifactType } = entry;
+/**
+ * An image as an index.json tells of it and without what belongs to that index.json: its names. The platform helps a
+ * reader to choose; `data` and `urls` have no use there.
+ */
+export function indexEntry(descriptor: Descriptor): Descriptor {
+  const { mediaType, digest, size, platform, artifactType } = descriptor;
   return {
     mediaType,
     digest,

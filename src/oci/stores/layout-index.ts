@@ -1,6 +1,6 @@
 import type { Descriptor } from '../descriptor.ts';
 import type { ImageIndexDocument } from '../documents.ts';
-import { CONTAINERD_NAME, REF_NAME } from '../listing.ts';
+import { CONTAINERD_NAME, indexEntry, REF_NAME } from '../listing.ts';
 import { MEDIA_TYPES } from '../media-types.ts';
 
 /** The index.json of a layout with nothing in it. */
@@ -38,16 +38,4 @@ export function withTag(index: ImageIndexDocument, descriptor: Descriptor, tag: 
 export function withEntry(index: ImageIndexDocument, descriptor: Descriptor): ImageIndexDocument {
   if (index.manifests.some((entry) => entry.digest === descriptor.digest)) return index;
   return { ...index, manifests: [...index.manifests, indexEntry(descriptor)] };
-}
-
-/** What index.json says of an image: its platform helps a reader to choose; `data` and `urls` have no use there. */
-export function indexEntry(descriptor: Descriptor): Descriptor {
-  const { mediaType, digest, size, platform, artifactType } = descriptor;
-  return {
-    mediaType,
-    digest,
-    size,
-    ...(platform === undefined ? {} : { platform }),
-    ...(artifactType === undefined ? {} : { artifactType }),
-  };
 }
