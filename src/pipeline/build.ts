@@ -88,10 +88,9 @@ async function build(request: BuildRequest, session: Session, progress: Progress
     source: await session.openSource(request.source),
   }));
   const context = planContext(session);
-  const [detection, detectTime] = await progress.step('detect', () =>
-    detect(source, request, builders, context),
+  const [builder, detectTime] = await progress.step('detect', async () =>
+    chosenBuilder(await detect(source, request, builders, context), builders, source),
   );
-  const builder = chosenBuilder(detection, builders, source);
   const [plan] = await progress.step('plan', () => builder.plan(source, request, context));
   logger.debug('planned', { strategy: plan.strategy, planDigest: planDigest(plan) });
 

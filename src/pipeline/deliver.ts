@@ -47,6 +47,8 @@ export async function distribute(
 ): Promise<readonly ResultReference[]> {
   const registries = places.filter((place) => place.kind === 'registry');
   const settled = await Promise.allSettled(registries.map((place) => push(from, descriptor, place, session)));
+  // Cancelled or out of time: a failure of the whole, not of the regions that had not come to their end.
+  session.environment.signal.throwIfAborted();
   const failures = settled.filter((outcome) => outcome.status === 'rejected');
   const [first] = failures;
   if (first && failures.length === places.length) throw first.reason;

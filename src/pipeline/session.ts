@@ -69,7 +69,10 @@ async function openSession(environment: PipelineEnvironment): Promise<Session> {
     },
     defer: (close) => void closers.push(close),
     async close() {
-      for (const close of closers.toReversed()) await close();
+      const settled: PromiseSettledResult<void>[] = [];
+      for (const close of closers.toReversed()) settled.push(...(await Promise.allSettled([close()])));
+      // Each was tried before the first failure is told.
+      for (const outcome of settled) if (outcome.status === 'rejected') throw outcome.reason;
     },
   };
 
