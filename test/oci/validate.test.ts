@@ -1,3 +1,4 @@
+import { PassThrough, type Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { bytesContent } from '../../src/oci/content.ts';
@@ -262,6 +263,29 @@ describe('a layer', () => {
     expect(await codesOfLayer(tar, TYPES.gzip, sha256(tar))).toEqual(['COMPRESSION_WRONG']);
     expect(await codesOfLayer(gzipSync(tar), TYPES.tar, sha256(tar))).toEqual(['COMPRESSION_WRONG']);
     expect(await codesOfLayer(gzipSync(tar), TYPES.zstd, sha256(tar))).toEqual(['COMPRESSION_WRONG']);
+  });
+
+  it('is let go of, also when it is compressed in a way that is never read', async () => {
+    const target = createMemoryTarget();
+    const layer = await putBytes(target, 'BZh91AY and so on', TYPES.gzip);
+    const config = { rootfs: { type: 'layers', diff_ids: [layer.digest] }, history: undefined };
+    const { descriptor } = await putSmallImage(target, { config, manifest: { layers: [layer] } });
+    const opened: Readable[] = [];
+    const watched: Target = {
+      ...target,
+      async open(wanted, options) {
+        // Endless, as far as a reader of its beginning can tell.
+        const stream =
+          wanted.digest === layer.digest ? new PassThrough() : await target.open(wanted, options);
+        if (stream instanceof PassThrough) {
+          stream.write('BZh91AY and so on');
+          if (opened.push(stream) > 1) stream.end();
+        }
+        return stream;
+      },
+    };
+    expect(await codesOf(watched, descriptor)).toEqual(['COMPRESSION_WRONG']);
+    expect(opened.map(({ destroyed }) => destroyed)).toEqual([true, true]);
   });
 
   it('must hold what the config says', async () => {

@@ -49,7 +49,8 @@ export async function checkLayer(
       message: `its type says ${stated}, its bytes are ${found}`,
     });
   }
-  const content = await readContent(bytes, found, diffId, where);
+  // A generator that was never begun lets go of nothing: the stream is ended here.
+  const content = await readContent(bytes, found, diffId, where).finally(() => stream.destroy());
   violations.push(...content.violations);
   if (content.whole) return [...violations, ...identityViolations(descriptor, outer, where)];
   // What broke ended the pass before the end of the bytes: their identity takes another.
@@ -78,15 +79,11 @@ async function sniffed(
     next = await chunks.next();
   }
   async function* bytes(): AsyncGenerator<Uint8Array> {
-    try {
-      outer.update(head);
-      yield head;
-      for (let more = await chunks.next(); !more.done; more = await chunks.next()) {
-        outer.update(more.value);
-        yield more.value;
-      }
-    } finally {
-      stream.destroy();
+    outer.update(head);
+    yield head;
+    for (let more = await chunks.next(); !more.done; more = await chunks.next()) {
+      outer.update(more.value);
+      yield more.value;
     }
   }
   return { found: sniffCompression(head), bytes: bytes() };
@@ -105,7 +102,6 @@ async function readContent(
   where: string,
 ): Promise<ReadContent> {
   if (compression !== 'none' && compression !== 'gzip' && compression !== 'zstd') {
-    await bytes.return(undefined);
     return { violations: [], whole: false };
   }
   const inner = createDigester(diffId === undefined ? 'sha256' : digestAlgorithm(diffId));
