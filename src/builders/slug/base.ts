@@ -6,12 +6,14 @@ import type { Layer } from '../../oci/image.ts';
 import { layerCompression } from '../../oci/media-types.ts';
 import type { TarEntry } from '../../oci/tar/entry.ts';
 import { readTar } from '../../oci/tar/members.ts';
+import { TAR_READER_VERSION } from '../../oci/tar/reader.ts';
 import type { Facts, ResolvedImage } from '../builder.ts';
 import type { Accounts } from './user.ts';
 
 const baseFacts = z.strictObject({
-  passwd: z.string(),
-  group: z.string(),
+  /** Empty where the base has none; null where it is a link, as Nix makes it, or anything else that is no file. */
+  passwd: z.string().nullable(),
+  group: z.string().nullable(),
   /** What lies at /app. */
   app: z.enum(['absent', 'directory', 'other']),
   /** Is there a bash at /bin/bash, which starts the launcher? */
@@ -25,6 +27,8 @@ export type BaseFacts = z.infer<typeof baseFacts>;
 export const SCRATCH_FACTS: BaseFacts = { passwd: '', group: '', app: 'absent', bash: false };
 
 const FACT = 'base-files';
+/** Raised when what is found out about a base changes, so that nobody goes by what an older version found. */
+const FACTS_VERSION = 1;
 const MAX_ACCOUNT_BYTES = 4 * 1024 * 1024;
 
 /** Reads what matters out of the base's layers, topmost first, unless an earlier run has. */
@@ -33,7 +37,7 @@ export async function readBaseFacts(
   facts: Facts,
   signal: AbortSignal,
 ): Promise<BaseFacts> {
-  const key = base.image.descriptor.digest;
+  const key = `${base.image.descriptor.digest} reader ${TAR_READER_VERSION} facts ${FACTS_VERSION}`;
   const known = baseFacts.safeParse(await facts.verdicts.get(FACT, key)).data;
   if (known) return known;
   const found = new Map<string, string>();
@@ -48,9 +52,9 @@ export async function readBaseFacts(
   return result;
 }
 
-/** The parts of a base that the account writer needs. */
-export function accountsOf({ passwd, group }: BaseFacts): Accounts {
-  return { passwd, group };
+/** The account files of a base; undefined where they cannot be read, and so not be written anew either. */
+export function accountsOf({ passwd, group }: BaseFacts): Accounts | undefined {
+  return passwd === null || group === null ? undefined : { passwd, group };
 }
 
 // Debian and Ubuntu merged /bin into /usr/bin; the file is found under either name.
@@ -61,9 +65,10 @@ const GONE = 'gone';
 const TYPE = 'type:';
 const TEXT = 'text:';
 
-function content(found: ReadonlyMap<string, string>, path: string): string {
-  const value = found.get(path);
-  return value?.startsWith(TEXT) ? value.slice(TEXT.length) : '';
+function content(found: ReadonlyMap<string, string>, path: string): string | null {
+  const value = found.get(path) ?? GONE;
+  if (value === GONE) return '';
+  return value.startsWith(TEXT) ? value.slice(TEXT.length) : null;
 }
 
 function appKind(value: string | undefined): BaseFacts['app'] {

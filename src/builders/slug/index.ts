@@ -46,7 +46,8 @@ async function buildSlug(plan: BuildPlan, context: BuildContext): Promise<Built>
   const processes = chooseProcesses(details, slug, context);
   const small = createMemoryTarget('small layers');
   const added: Added[] = [];
-  const accounts = namedAccounts(accountsOf(facts), slug.owner);
+  const known = accountsOf(facts);
+  const accounts = known && namedAccounts(known, slug.owner);
   if (accounts) {
     const layer = await putUserLayer(accounts, small, context.signal);
     added.push({
@@ -97,6 +98,13 @@ function warnAboutBase(details: SlugPlan, context: BuildContext): void {
 function checkBase(details: SlugPlan, facts: BaseFacts, context: BuildContext): void {
   if (facts.app === 'other') {
     throw new DogwoodError('BASE_UNUSABLE', `/app of the base ${details.base.reference} is a link or a file`);
+  }
+  if (accountsOf(facts) === undefined) {
+    context.emit({
+      type: 'warning',
+      code: 'BASE_ACCOUNTS_UNREADABLE',
+      message: `/etc/passwd or /etc/group of the base ${details.base.reference} is no file: the app's user gets no name`,
+    });
   }
   if (facts.bash) return;
   context.emit({

@@ -18,8 +18,8 @@ function fields(text: string): readonly (readonly string[])[] {
 }
 
 /** Who owns a transcoded slug: the base's `heroku` user, else 1000:1000. */
-export function canonicalOwner(accounts: Accounts): Owner {
-  const entry = fields(accounts.passwd).find(([name]) => name === 'heroku');
+export function canonicalOwner(accounts: Accounts | undefined): Owner {
+  const entry = fields(accounts?.passwd ?? '').find(([name]) => name === 'heroku');
   const [uid, gid] = [Number(entry?.[2]), Number(entry?.[3])];
   return Number.isInteger(uid) && Number.isInteger(gid) && uid > 0 && gid > 0 ? { uid, gid } : DEFAULT_OWNER;
 }

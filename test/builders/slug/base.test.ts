@@ -47,6 +47,21 @@ describe('what matters of a base', () => {
     });
   });
 
+  test('is not taken from what another version found out', async () => {
+    const from = createMemoryTarget();
+    const { descriptor } = await putSmallImage(from, { layers: [BASE] });
+    using store = await openLocalStore(await temporaryFolder());
+    const image = await loadImage(from, descriptor, { signal });
+    await store.verdicts.put('base-files', descriptor.digest, {
+      passwd: '',
+      group: '',
+      app: 'absent',
+      bash: false,
+    });
+    const found = await readBaseFacts({ image, from, name: undefined }, store, signal);
+    expect(found).toMatchObject({ bash: true });
+  });
+
   test.each([
     ['a removed bash', archive(file('usr/bin/.wh.bash')), { bash: false }],
     ['a removed /usr', archive(file('.wh.usr')), { bash: false }],
@@ -55,6 +70,7 @@ describe('what matters of a base', () => {
       archive(file('etc/.wh..wh..opq'), file('etc/passwd', 'new')),
       { passwd: 'new', group: '' },
     ],
+    ['accounts that are links', archive(symlink('etc/passwd', '/nix/store/x')), { passwd: null }],
     ['an /app that is a link (heroku:22-cnb)', archive(symlink('app', '/workspace')), { app: 'other' }],
     ['an /app that is a file', archive(file('app')), { app: 'other' }],
   ])('knows %s', async (_what, above, facts) => {

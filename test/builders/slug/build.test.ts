@@ -294,6 +294,16 @@ describe('what stands below', () => {
     expect(kept.layers?.map(({ origin }) => origin)).toEqual(['base', 'user', 'launcher', 'slug']);
   });
 
+  test('account files that are links are left as they are', async () => {
+    const base = await openLayout(join(home, 'base'), { create: true });
+    const accounts = [link('etc/passwd', '/nix/passwd'), link('etc/group', '/nix/group'), file('bin/bash')];
+    const { descriptor } = await putSmallImage(base, { layers: [archive(...accounts)] });
+    await base.tag(descriptor, 'latest');
+    const result = await built(await slugFile(keepable()), { base: `oci:${home}/base` });
+    expect(result.layers?.map(({ origin }) => origin)).toEqual(['base', 'launcher', 'slug']);
+    expect(result.warnings.map(({ code }) => code)).toContain('BASE_ACCOUNTS_UNREADABLE');
+  });
+
   test('a base whose /app is a link is refused', async () => {
     const base = await openLayout(join(home, 'base'), { create: true });
     const { descriptor } = await putSmallImage(base, { layers: [archive(link('app', 'workspace'))] });
