@@ -3,6 +3,9 @@ import type { TarEntry } from '../../oci/tar/entry.ts';
 import type { TarHandler } from '../../oci/tar/reader.ts';
 import type { Owner } from './user.ts';
 
+/** Part of every verdict kept on disk, beside the reader's: raised when what may be kept, or what is noted, changes. */
+export const SLUG_RULES_VERSION = 1;
+
 const PROCFILE = 'app/Procfile';
 const MAX_PROCFILE_BYTES = 64 * 1024;
 const MAX_ID = 65_535;

@@ -10,8 +10,9 @@ import { canonicalJson } from '../../plan/build-plan.ts';
 import type { CompressionChoice, LayerMode } from '../../plan/request.ts';
 import type { ArchiveSource } from '../../source/source.ts';
 import type { BuildContext, Facts } from '../builder.ts';
+import { SLUG_RULES_VERSION } from './inspector.ts';
 import { type KeepPass, keepPass, type SlugReading } from './passes.ts';
-import { type Transcoding, transcode } from './transcoder.ts';
+import { TRANSCODER_VERSION, type Transcoding, transcode } from './transcoder.ts';
 import type { Owner } from './user.ts';
 import { readTranscodedLayer, readVerdict, type SlugVerdict } from './verdict.ts';
 
@@ -41,7 +42,8 @@ export interface SlugLayer {
 }
 
 function verdictKey(digest: Digest, reading: SlugReading): string {
-  return `${digest} reader ${TAR_READER_VERSION} ${canonicalJson(reading.limits)}`;
+  const versions = `reader ${TAR_READER_VERSION} rules ${SLUG_RULES_VERSION}`;
+  return `${digest} ${versions} ${canonicalJson(reading.limits)}`;
 }
 
 /** What an earlier run found out about this very file; hashes it only when some known slug has its size. */
@@ -171,7 +173,7 @@ async function putTranscoded(
   const compression = options.compression === 'keep' ? 'gzip' : options.compression;
   const { uid, gid } = options.canonicalOwner;
   const factKey = (slug: Digest): string =>
-    `${verdictKey(slug, options.reading)} owner ${uid}:${gid} ${compression} ${COMPRESSOR_ID}`;
+    `${verdictKey(slug, options.reading)} transcoder ${TRANSCODER_VERSION} owner ${uid}:${gid} ${compression} ${COMPRESSOR_ID}`;
   const mediaType = ociLayerType(compression);
   const done =
     known && readTranscodedLayer(await context.facts.verdicts.get(TRANSCODED, factKey(known.digest)));

@@ -7,7 +7,7 @@ import { createSlugInspector, type Inspection } from './inspector.ts';
 import type { SlugLimits } from './limits.ts';
 
 /** Compressed bytes that may wait for the inflater. */
-const AHEAD_BYTES = 8 * 1024 * 1024;
+const AHEAD_BYTES = 2 * 1024 * 1024;
 
 /** One pass over a slug, for each time it is opened. */
 export interface KeepPass {

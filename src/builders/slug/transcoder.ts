@@ -8,6 +8,9 @@ import { isInApp } from './inspector.ts';
 import { type InflatePass, inflatePass, type SlugReading } from './passes.ts';
 import type { Owner } from './user.ts';
 
+/** Part of the key under which transcoded layers are remembered: raised when the same slug gives other bytes. */
+export const TRANSCODER_VERSION = 1;
+
 export interface Transcoding {
   /** The canonical tar, uncompressed. */
   readonly output: AsyncIterable<Uint8Array>;

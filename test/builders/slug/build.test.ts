@@ -1,5 +1,6 @@
 import { readdir, rename, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { gzipSync, zstdDecompressSync } from 'node:zlib';
@@ -327,6 +328,19 @@ describe('what stands below', () => {
       (await built(await slugFile(slug), { stack: 'heroku-24', processes: { web: 'x' } })).warnings,
     ).toHaveLength(1);
   });
+});
+
+test('what is remembered of a slug names the version of all that decided it', async () => {
+  await built(await slugFile(CHANGED));
+  using index = new DatabaseSync(join(home, 'home/index.sqlite'));
+  const keys = Object.fromEntries(
+    index
+      .prepare('SELECT kind, key FROM verdicts')
+      .all()
+      .map(({ kind, key }) => [kind, key]),
+  );
+  expect(keys.slug).toMatch(/ reader \d+ rules \d+ \{.*"maxRatio"/);
+  expect(keys['slug-layer']).toMatch(/ reader \d+ rules \d+ .* transcoder \d+ owner 1000:1000 gzip blocks-/);
 });
 
 describe('hostile or broken slugs leave nothing', () => {
