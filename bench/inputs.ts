@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, readdir, rename, stat } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { type Pack, pack } from 'tar-stream';
@@ -17,6 +17,8 @@ const VERSION = 1;
 const MATERIAL = [process.execPath, join(import.meta.dirname, '../node_modules'), '/usr/share', '/usr/lib'];
 
 export interface Inputs {
+  /** What was asked for so far, with its size. */
+  describe(): Promise<string>;
   /** A slug that can be kept as it is, of about so many MB of content. */
   slug(megabytes: number): Promise<string>;
   /** A docker-archive as Nix's dockerTools stream it: uncompressed, `<sha256>/layer.tar` first, manifest.json last. */
@@ -25,8 +27,10 @@ export interface Inputs {
 
 /** Inputs are made once and kept in `folder`. The same machine and sizes give the same bytes. */
 export function createInputs(folder: string, log: (line: string) => void): Inputs {
+  const used = new Set<string>();
   const kept = async (name: string, make: (path: string) => Promise<void>): Promise<string> => {
     const path = join(folder, name);
+    used.add(path);
     if (await exists(path)) return path;
     log(`making ${name}`);
     await mkdir(folder, { recursive: true });
@@ -35,6 +39,12 @@ export function createInputs(folder: string, log: (line: string) => void): Input
     return path;
   };
   return {
+    async describe() {
+      const sizes = [...used].map(async (path) => {
+        return `${basename(path)} (${Math.round((await stat(path)).size / 1e6)} MB)`;
+      });
+      return (await Promise.all(sizes)).join(', ');
+    },
     slug: (megabytes) =>
       kept(`slug-${megabytes}-${VERSION}.tgz`, (path) => writeSlug(path, megabytes * 1_000_000)),
     dockerArchive: (megabytes, layers) =>

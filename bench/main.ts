@@ -44,6 +44,10 @@ const bench = await createBench({
   program: resolve(flags.program),
   log,
 });
+// A daemon would live on.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => void bench.stop().finally(() => process.exit(130)));
+}
 const results: Result[] = [];
 try {
   for (const [name, rows] of Object.entries(GROUPS)) {
@@ -55,8 +59,9 @@ try {
   await bench.stop();
 }
 const machine = describeMachine();
+const inputs = await bench.inputs.describe();
 process.stdout.write(
   flags.json
-    ? `${JSON.stringify({ machine, rounds: bench.rounds, results }, null, 2)}\n`
-    : `${machine}\n\n${tableText(results)}\n`,
+    ? `${JSON.stringify({ machine, inputs, rounds: bench.rounds, results }, null, 2)}\n`
+    : `${machine}\ninputs: ${inputs}\n\n${tableText(results)}\n`,
 );

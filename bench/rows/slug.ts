@@ -28,8 +28,7 @@ async function intoRegistry(bench: Bench, slug: string): Promise<Result[]> {
   const ours: Run = async () => {
     const repository = await registry.fresh();
     await bench.settle();
-    return (await bench.build([slug, '--base', 'scratch', '-t', `${repository}:v1`, '--layer', 'keep']))
-      .seconds;
+    return (await bench.build([slug, '--base', 'scratch', '-t', `${repository}:v1`])).seconds;
   };
   return await compare(
     {
