@@ -5,7 +5,7 @@ import { readProcesses } from '../plan/processes.ts';
 import type { PipelineEnvironment } from './environment.ts';
 import { withSession } from './session.ts';
 import { openImage } from './transports.ts';
-import { dockerArchiveStream } from './writable.ts';
+import { loadIntoEngine } from './writable.ts';
 
 export interface LoadedImage {
   /** The config's digest, by which the engine knows the image. */
@@ -25,7 +25,7 @@ export function loadIntoDocker(
     const image = await loadImage(from, descriptor, { signal });
     const imageId = image.manifest.config.digest;
     if ((await docker.imageId(imageId, signal)) === undefined) {
-      await docker.loadImage(dockerArchiveStream(from, image.descriptor, [], session), signal);
+      await loadIntoEngine(docker, from, image.descriptor, [], session);
     }
     return { imageId, processes: readProcesses(image.config) };
   });

@@ -1,5 +1,5 @@
-import { PassThrough, type Readable } from 'node:stream';
-import { connectDocker } from '../engines/docker.ts';
+import { PassThrough } from 'node:stream';
+import { connectDocker, type DockerEngine } from '../engines/docker.ts';
 import { writeDockerArchive } from '../oci/archives/docker-archive.ts';
 import { writeOciArchive } from '../oci/archives/oci-archive.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
@@ -30,10 +30,7 @@ export async function openWritable(
       kind: 'whole',
       label: `docker-daemon:${name.name}`,
       write: async (from, descriptor) => {
-        await docker.loadImage(
-          dockerArchiveStream(from, descriptor, [dockerName(name.name)], session),
-          signal,
-        );
+        await loadIntoEngine(docker, from, descriptor, [dockerName(name.name)], session);
       },
     };
   }
@@ -51,19 +48,28 @@ export async function openWritable(
   };
 }
 
-/** An image as the stream of a docker-archive that an engine loads. */
-export function dockerArchiveStream(
+/** Has an engine load an image. Nothing of it runs on or lies about afterwards, whichever side broke. */
+export async function loadIntoEngine(
+  docker: Pick<DockerEngine, 'loadImage'>,
   from: Target,
   descriptor: Descriptor,
   repoTags: readonly string[],
   session: Session,
-): Readable {
+): Promise<void> {
   const stream = new PassThrough();
+  // What breaks it comes out of the engine, which reads it, or of nobody when the engine never began.
+  stream.on('error', () => {});
   const { signal } = session.environment;
-  writeDockerArchive(from, descriptor, stream, { repoTags, temp: temporaryFiles(session), signal }).catch(
-    (error: unknown) => stream.destroy(error as Error),
-  );
-  return stream;
+  const options = { repoTags, temp: temporaryFiles(session), signal };
+  const writing = writeDockerArchive(from, descriptor, stream, options).catch((error: unknown) => {
+    stream.destroy(error as Error);
+  });
+  try {
+    await docker.loadImage(stream, signal);
+  } finally {
+    stream.destroy();
+    await writing;
+  }
 }
 
 /** Docker's names always have a tag. */
