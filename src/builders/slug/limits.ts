@@ -13,7 +13,7 @@ export const DEFAULT_SLUG_LIMITS: SlugLimits = { ...DEFAULT_TAR_LIMITS, maxRatio
 /** The limits with some of them set otherwise. Throws USAGE for a name that is no limit. */
 export function limitsWith(overrides: Readonly<Record<string, number>>): SlugLimits {
   for (const [name, value] of Object.entries(overrides)) {
-    if (!(name in DEFAULT_SLUG_LIMITS)) {
+    if (!Object.hasOwn(DEFAULT_SLUG_LIMITS, name)) {
       throw new DogwoodError('USAGE', `there is no limit ${name}`, {
         hint: `The limits are ${Object.keys(DEFAULT_SLUG_LIMITS).join(', ')}.`,
       });

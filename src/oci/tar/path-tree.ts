@@ -19,6 +19,9 @@ export interface PathTree {
 }
 
 const NODE_BYTES = 25;
+/** What the arrays below can hold, whatever a limit was raised to: beyond it names would be taken for others. */
+const MAX_LENGTH = 0xffff;
+const MAX_BYTES = 0xffff_ffff;
 
 /**
  * An exact set of paths in typed arrays: nodes are numbered, a hash table finds a child by parent and name, all
@@ -82,7 +85,13 @@ export function createPathTree(maxBytes: number): PathTree {
     },
     add(parent, bytes, start, end, kind) {
       const length = end - start;
-      if ((count + 1) * NODE_BYTES + nameBytes + length > maxBytes) {
+      if (length > MAX_LENGTH) {
+        throw new DogwoodError(
+          'LIMIT_EXCEEDED',
+          `a part of a name has ${length} bytes, at most ${MAX_LENGTH} are read`,
+        );
+      }
+      if ((count + 1) * NODE_BYTES + nameBytes + length > Math.min(maxBytes, MAX_BYTES)) {
         throw new DogwoodError(
           'LIMIT_EXCEEDED',
           `the names in the archive need more than ${maxBytes} bytes of memory`,

@@ -93,6 +93,7 @@ describe('processes and labels', () => {
   test('a limit that is none is named, with those there are', async () => {
     const failure = { code: 'USAGE', hint: expect.stringContaining('maxMembers') };
     await expect(plan({ limits: { maxFiles: 1 } })).rejects.toMatchObject(failure);
+    await expect(plan({ limits: { toString: 1 } })).rejects.toMatchObject(failure);
     await expect(plan({ limits: { maxMembers: 0 } })).rejects.toMatchObject({ code: 'USAGE' });
   });
 });

@@ -448,6 +448,13 @@ describe('limits', () => {
     expect(() => observe(bytes)).not.toThrow();
   });
 
+  test('a part of a name is never longer than the table of names can tell apart', () => {
+    const long = `app/${'a'.repeat(0x10000 + 10)}`;
+    const limits = { maxSegmentBytes: 1_000_000, maxPathBytes: 1_000_000 };
+    const twice = archive(pax({ path: long }), file('x'), pax({ path: long }), file('x'));
+    expect(() => observe(twice, { limits })).toThrow(expect.objectContaining({ code: 'LIMIT_EXCEEDED' }));
+  });
+
   test('the headers in front of one member count together', () => {
     const names = archive(
       longName('a'.repeat(20)),
