@@ -97,8 +97,10 @@ export async function resolveManifest(
     const bytes = await readBody(response, MAX_DOCUMENT_BYTES, request.what);
     found = { mediaType: contentType(response), digest: digestOf(bytes), size: bytes.length };
   }
+  if (!isDigest(reference)) return found;
   // Only comparable when the algorithms agree; what is opened later is verified either way.
-  if (isDigest(reference) && found.digest !== reference) {
+  if (digestAlgorithm(found.digest) !== digestAlgorithm(reference)) return { ...found, digest: reference };
+  if (found.digest !== reference) {
     throw new DogwoodError(
       'DIGEST_MISMATCH',
       `${repository.registry}: ${request.what} answers as ${found.digest}`,

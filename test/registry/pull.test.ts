@@ -2,7 +2,7 @@ import { buffer } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createHttpClient, type HttpClientOptions } from '../../src/net/http.ts';
-import { digestOf } from '../../src/oci/digest.ts';
+import { digestOf, parseDigest } from '../../src/oci/digest.ts';
 import { MEDIA_TYPES } from '../../src/oci/media-types.ts';
 import { createRegistryClient } from '../../src/registry/http.ts';
 import { createRegistryTarget } from '../../src/registry/registry-target.ts';
@@ -136,6 +136,12 @@ describe('what a tag names', () => {
   it('is nothing when there is nothing', async () => {
     const server = await registry((_, response) => response.writeHead(404).end());
     expect(await targetAt(server.host).resolve('v1')).toBeUndefined();
+  });
+
+  it('is what was asked for when the registry tells its digest in another algorithm', async () => {
+    const server = await registry((_, response) => response.writeHead(200, headers).end());
+    const digest = parseDigest(`sha512:${'0'.repeat(128)}`);
+    expect(await targetAt(server.host).resolve(digest)).toEqual({ ...manifest.descriptor, digest });
   });
 
   it('is refused when a digest is asked for and another answers', async () => {
