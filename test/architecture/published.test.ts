@@ -8,7 +8,7 @@ import { temporaryFolder } from '../helpers/temp.ts';
 /** A copy of what packing reads and writes, for it puts another package.json in place for a moment. */
 async function copyOfPackage(): Promise<string> {
   const copy = await temporaryFolder();
-  const names = ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'LICENSE', 'bin', 'src', 'tools'];
+  const names = ['package.json', 'package-lock.json', 'tsconfig.json', 'LICENSE', 'bin', 'src', 'tools'];
   for (const name of names) await cp(join(REPOSITORY, name), join(copy, name), { recursive: true });
   await symlink(join(REPOSITORY, 'node_modules'), join(copy, 'node_modules'));
   return copy;
