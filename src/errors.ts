@@ -134,6 +134,7 @@ export const ERRORS = {
   STORE_UNWRITABLE: infra('Check the permissions of the folder, or choose another.', false),
   STORE_TOO_NEW: infra('Use that newer version, or another folder as $DOGWOOD_HOME.', false),
   STORE_CORRUPT: infra('Remove the named file; it is fetched or built again.', false),
+  IO_FAILED: infra('Look at the disk, its file system and the limits of this machine (open files, for one).'),
   ENGINE_MISSING: infra('`build doctor` says what is missing and how to get it.', false),
   ENGINE_FAILED: infra('The output of the engine above says why.', false),
   TIMEOUT: { fault: 'infra', retryable: true, exitCode: 124, httpStatus: 504, hint: 'Raise --timeout.' },
@@ -187,6 +188,17 @@ export function isUserFault(error: unknown): error is DogwoodError {
   return error instanceof DogwoodError && error.kind.fault === 'user';
 }
 
+/** What a healthy program on a sick machine meets. */
+const FILE_SYSTEM: ReadonlySet<string> = new Set([
+  'EIO',
+  'EMFILE',
+  'ENFILE',
+  'ESTALE',
+  'ENOMEM',
+  'EROFS',
+  'ETXTBSY',
+]);
+
 /**
  * Any thrown value as a DogwoodError. A full disk and an abort get their own codes wherever they surface;
  * everything unknown is a bug of ours.
@@ -198,6 +210,7 @@ export function asDogwoodError(error: unknown): DogwoodError {
     if (code === 'ENOSPC' || code === 'EDQUOT') {
       return new DogwoodError('DISK_FULL', `no space left: ${error.message}`, { cause: error });
     }
+    if (FILE_SYSTEM.has(code ?? '')) return new DogwoodError('IO_FAILED', error.message, { cause: error });
     if (error.name === 'TimeoutError')
       return new DogwoodError('TIMEOUT', 'the time limit was reached', { cause: error });
     if (error.name === 'AbortError') return new DogwoodError('CANCELLED', 'cancelled', { cause: error });

@@ -71,6 +71,7 @@ describe.each(readdirSync(FIXTURES))('fixture %s', (name) => {
       digestOf(await readFile(slug)),
     );
     expect(layer?.digest === digest ? 'kept' : 'transcoded').toBe(expected.layer);
+    expect(result.slug?.layer).toBe(expected.layer);
     // A base of nothing always lacks a shell.
     expect(result.warnings.map(({ code }) => code).filter((code) => code !== 'BASE_WITHOUT_SHELL')).toEqual(
       expected.warnings ?? [],

@@ -8,7 +8,7 @@ import type { BuildPlan } from '../plan/build-plan.ts';
 import type { Finding } from '../plan/detection.ts';
 import type { Emit } from '../plan/events.ts';
 import type { BuildRequest, Strategy } from '../plan/request.ts';
-import type { LayerOrigin } from '../plan/result.ts';
+import type { LayerOrigin, SlugOutcome } from '../plan/result.ts';
 import type { ArchiveSource, Source } from '../source/source.ts';
 
 /** What earlier runs found out, kept in the local store. Verdicts are JSON; readers check what they get. */
@@ -39,6 +39,8 @@ export interface PlanContext {
 
 export interface BuildContext extends PlanContext {
   readonly source: Source;
+  /** Values of the plan's variables. */
+  readonly env: Readonly<Record<string, string>>;
   /** Forget what earlier runs found out. */
   readonly rebuild: boolean;
   /** Where blobs go: the local store, a layout, or straight into a registry. */
@@ -53,6 +55,8 @@ export interface Built {
   readonly from: Target;
   readonly origins: ReadonlyMap<Digest, LayerOrigin>;
   readonly processes: Readonly<Record<string, string>>;
+  /** Of slugs only. */
+  readonly slug?: SlugOutcome | undefined;
 }
 
 /** One way to turn a source into an image: a folder each, listed in `index.ts`. */

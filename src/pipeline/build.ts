@@ -97,7 +97,15 @@ async function build(request: BuildRequest, session: Session, progress: Progress
   const direct = directPlace(places);
   const sink = trackedSink(direct?.target ?? session.store);
   const [built, buildTime] = await progress.step('build', () =>
-    builder.build(plan, { ...context, source, sink: sink.target, emit, logger, rebuild: request.rebuild }),
+    builder.build(plan, {
+      ...context,
+      source,
+      sink: sink.target,
+      emit,
+      logger,
+      env: request.env,
+      rebuild: request.rebuild,
+    }),
   );
   const [references, pushTime] = await progress.step('push', () => deliver(built, sink, places, session));
   return {

@@ -15,7 +15,7 @@ export function imagePlatform(image: Image): Platform {
 export async function describeBuilt(
   built: Built,
   signal: AbortSignal,
-): Promise<Pick<SucceededBuild, 'image' | 'platforms' | 'config' | 'layers' | 'processes'>> {
+): Promise<Pick<SucceededBuild, 'image' | 'platforms' | 'config' | 'layers' | 'processes' | 'slug'>> {
   const loaded = await loadImageOrIndex(built.from, built.descriptor, { signal });
   const images =
     loaded.kind === 'image'
@@ -34,6 +34,7 @@ export async function describeBuilt(
     platforms,
     ...(single ? { config: single.config, layers: single.layers } : {}),
     processes: built.processes,
+    ...(built.slug ? { slug: built.slug } : {}),
   };
 }
 

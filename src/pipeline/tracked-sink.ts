@@ -20,6 +20,7 @@ export function trackedSink(target: Target): TrackedSink {
       open: (descriptor, options) => target.open(descriptor, options),
       resolve: (reference, signal) => target.resolve(reference, signal),
       tag: (descriptor, tag, signal) => target.tag(descriptor, tag, signal),
+      addRoot: async (descriptor, signal) => target.addRoot?.(descriptor, signal),
       origin: (descriptor) => target.origin?.(descriptor),
       async has(descriptor, signal) {
         if (seen.has(descriptor.digest)) return true;

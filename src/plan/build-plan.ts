@@ -26,7 +26,8 @@ export interface SlugPlan {
   readonly compression: CompressionChoice;
   /** Given by flags or metadata; without any, the slug's Procfile is read while the slug streams. */
   readonly processes: Readonly<Record<string, Sourced<string>>>;
-  readonly env: Readonly<Record<string, string>>;
+  /** Names of the variables that are set in the image; their values stay out of documents. */
+  readonly env: readonly string[];
   /** The archive limits that were set otherwise. */
   readonly limits: Readonly<Record<string, number>>;
 }

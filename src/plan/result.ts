@@ -47,6 +47,12 @@ export interface ResultWarning {
   readonly message: string;
 }
 
+/** What became of a slug: its bytes are the layer, or why they could not be. */
+export interface SlugOutcome {
+  readonly layer: 'kept' | 'transcoded';
+  readonly reason: string | null;
+}
+
 /** `build --json` (cli.md). Timings are milliseconds. */
 export interface SucceededBuild {
   readonly schemaVersion: 1;
@@ -63,6 +69,8 @@ export interface SucceededBuild {
   readonly config?: { readonly digest: Digest };
   readonly layers?: readonly ResultLayer[];
   readonly processes: Readonly<Record<string, string>>;
+  /** Of slugs only. */
+  readonly slug?: SlugOutcome | undefined;
   readonly references: readonly ResultReference[];
   readonly timings: {
     readonly detect: number;

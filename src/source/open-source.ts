@@ -88,8 +88,15 @@ async function openFile(text: string, path: string, size: number): Promise<Archi
     async head(limit) {
       const file = await open(path, 'r').catch(unreadable);
       try {
-        const { bytesRead, buffer } = await file.read(Buffer.alloc(Math.min(limit, size)), 0);
-        return buffer.subarray(0, bytesRead);
+        // A single read may give less than there is.
+        const wanted = Buffer.alloc(Math.min(limit, size));
+        let length = 0;
+        while (length < wanted.length) {
+          const { bytesRead } = await file.read(wanted, length, wanted.length - length, length);
+          if (bytesRead === 0) break;
+          length += bytesRead;
+        }
+        return wanted.subarray(0, length);
       } finally {
         await file.close();
       }

@@ -52,15 +52,9 @@ function environment(base: RunConfig | undefined, env: Readonly<Record<string, s
   return [...variables].map(([name, value]) => `${name}=${value}`);
 }
 
+/** What the user gave and our own. None of the base: its title, version and licence would be said of this image. */
 function labels(parts: SlugImageParts): Record<string, string> {
-  const inherited = Object.entries(parts.base?.config.config?.Labels ?? {}).filter(
-    ([name]) => !isReservedLabel(name),
-  );
-  return {
-    ...Object.fromEntries(inherited),
-    ...parts.labels,
-    [PROCESSES_LABEL]: canonicalJson(parts.processes),
-  };
+  return { ...parts.labels, [PROCESSES_LABEL]: canonicalJson(parts.processes) };
 }
 
 function history(parts: SlugImageParts, created: string): HistoryEntry[] {

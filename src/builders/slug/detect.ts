@@ -46,7 +46,7 @@ export async function detectSlug(
       `a slug is a gzip tar, this file is ${compression === 'none' ? 'not compressed' : compression}`,
     );
   if (request.slug !== undefined) return accepted(['slug metadata']);
-  const known = await knownVerdict(source, reading, context.facts);
+  const known = await knownVerdict(source, reading, context.facts, context.signal);
   if (known && known.signs.length > 0) return accepted(known.signs);
   return scan(source, head, reading);
 }

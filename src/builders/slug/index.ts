@@ -4,7 +4,7 @@ import { createMemoryTarget } from '../../oci/stores/memory.ts';
 import { viewTarget } from '../../oci/stores/view.ts';
 import type { BuildPlan, SlugPlan } from '../../plan/build-plan.ts';
 import { parseProcfile } from '../../plan/procfile.ts';
-import type { LayerOrigin } from '../../plan/result.ts';
+import type { LayerOrigin, SlugOutcome } from '../../plan/result.ts';
 import type { BuildContext, Builder, Built, ResolvedImage } from '../builder.ts';
 import { type AddedLayer, assembleImage } from './assemble.ts';
 import { accountsOf, type BaseFacts, readBaseFacts, SCRATCH_FACTS } from './base.ts';
@@ -72,14 +72,21 @@ async function buildSlug(plan: BuildPlan, context: BuildContext): Promise<Built>
       platform: plan.platform,
       owner: slug.owner,
       processes,
-      env: details.env,
+      env: context.env,
       labels: plan.labels,
       epoch: plan.epoch,
     },
     small,
     context.signal,
   );
-  return { descriptor, from: view(context, small, base, slug), origins: originsOf(base, added), processes };
+  const outcome: SlugOutcome = { layer: slug.kept ? 'kept' : 'transcoded', reason: slug.change };
+  return {
+    descriptor,
+    from: view(context, small, base, slug),
+    origins: originsOf(base, added),
+    processes,
+    slug: outcome,
+  };
 }
 
 type Added = AddedLayer & { readonly origin: LayerOrigin };
@@ -142,24 +149,24 @@ async function putSlug(details: SlugPlan, facts: BaseFacts, context: BuildContex
 /** Flags and metadata say which processes there are; the slug's own Procfile counts where they are silent. */
 function chooseProcesses(details: SlugPlan, slug: SlugLayer, context: BuildContext): Record<string, string> {
   const given = Object.entries(details.processes);
-  const processes = Object.fromEntries(given.map(([name, { value }]) => [name, value]));
+  const chosen = new Map(given.map(([name, { value }]) => [name, value]));
   const onlyFlags = given.every(([, { from }]) => from === '--process');
   if (onlyFlags && slug.procfile !== null) {
     const procfile = parseProcfile(slug.procfile);
     for (const message of procfile.warnings) context.emit({ type: 'warning', code: 'PROCFILE', message });
     for (const [name, command] of Object.entries(procfile.processes)) {
       checkProcess(name, command);
-      processes[name] ??= command;
+      if (!chosen.has(name)) chosen.set(name, command);
     }
   }
-  if (Object.keys(processes).length === 0) {
+  if (chosen.size === 0) {
     context.emit({
       type: 'warning',
       code: 'NO_PROCESS',
       message: 'no process type is known; name one with --process web=COMMAND',
     });
   }
-  return processes;
+  return Object.fromEntries(chosen);
 }
 
 /** Where every blob of the image can be read: small ones in memory, the slug in the sink, the base where it is. */

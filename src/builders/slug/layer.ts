@@ -51,19 +51,20 @@ export async function knownVerdict(
   source: ArchiveSource,
   reading: SlugReading,
   facts: Facts,
+  signal: AbortSignal,
 ): Promise<SlugVerdict | undefined> {
   if (source.stamp === undefined) return undefined;
   let digest = await facts.fileDigests.get(source.stamp.path);
   if (digest === undefined && (await facts.verdicts.get(SIZES, String(source.stamp.size))) !== undefined) {
-    digest = await hashFile(source.stamp.path);
+    digest = await hashFile(source.stamp.path, signal);
     await facts.fileDigests.put(source.stamp, digest);
   }
   return digest && readVerdict(await facts.verdicts.get(VERDICT, verdictKey(digest, reading)));
 }
 
-async function hashFile(path: string): Promise<Digest> {
+async function hashFile(path: string, signal: AbortSignal): Promise<Digest> {
   const digester = createDigester();
-  for await (const chunk of createReadStream(path, { highWaterMark: READ_BYTES }))
+  for await (const chunk of createReadStream(path, { highWaterMark: READ_BYTES, signal }))
     digester.update(chunk as Buffer);
   return digester.digest();
 }
@@ -88,7 +89,9 @@ export async function putSlugLayer(
   options: SlugLayerOptions,
   context: BuildContext,
 ): Promise<SlugLayer> {
-  const known = options.rebuild ? undefined : await knownVerdict(source, options.reading, context.facts);
+  const known = options.rebuild
+    ? undefined
+    : await knownVerdict(source, options.reading, context.facts, context.signal);
   if (options.mode === 'canonical') return putTranscoded(source, known, 'asked for', options, context);
   const kept = known
     ? await putKnown(source, known, context)

@@ -22,7 +22,7 @@ export async function planSlug(request: BuildRequest, context: PlanContext): Pro
     layerReason,
     compression: request.compression,
     processes: chooseProcesses(request),
-    env: request.env,
+    env: Object.keys(request.env).sort(),
     limits: request.limits,
   };
   return {

@@ -41,7 +41,7 @@ function slugRows(plan: SlugPlan): string[][] {
       process.value,
       from(process.from),
     ]),
-    ...Object.keys(plan.env).map((name) => [`env ${name}`, 'set', '']),
+    ...plan.env.map((name) => [`env ${name}`, 'set', '']),
   ];
 }
 

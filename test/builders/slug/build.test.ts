@@ -161,9 +161,10 @@ describe('the same slug again', () => {
       const context = planContext(session);
       const { emit, logger } = environment;
       const plan = await slugBuilder.plan(spied, request, context);
-      const { rebuild } = request;
+      const { rebuild, env } = request;
       const sink = session.store;
-      const image = await slugBuilder.build(plan, { ...context, source: spied, sink, emit, logger, rebuild });
+      const run = { ...context, source: spied, sink, emit, logger, rebuild, env };
+      const image = await slugBuilder.build(plan, run);
       return { digest: image.descriptor.digest, opens };
     });
   }
@@ -203,10 +204,10 @@ describe('the same slug again', () => {
       return verdicts.get(kind, key);
     };
     const facts = { fileDigests, verdicts: { ...verdicts, get } };
-    const first = await knownVerdict(source, READING, facts);
+    const first = await knownVerdict(source, READING, facts, signal);
     expect(first?.digest).toBe(digestOf(keepable()));
     expect(asked).toEqual(['slug-size', 'slug']);
-    expect(await knownVerdict(source, READING, facts)).toEqual(first);
+    expect(await knownVerdict(source, READING, facts, signal)).toEqual(first);
     expect(asked).toEqual(['slug-size', 'slug', 'slug']);
   });
 

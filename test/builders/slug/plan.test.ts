@@ -120,3 +120,9 @@ describe('how the layer is made', () => {
     },
   );
 });
+
+test('a plan names the variables and tells no value', async () => {
+  const made = await plan({ env: { TOKEN: 'hush-hush', A: 'b' } });
+  expect(made.env).toEqual(['A', 'TOKEN']);
+  expect(JSON.stringify(made)).not.toContain('hush');
+});
