@@ -86,7 +86,9 @@ function buildahCommit(bench: Bench, slug: string): Run | undefined {
         '--storage-driver',
         'overlay',
       ];
-      const environment = { HOME: folder };
+      // Whatever credentials the user has are of no use here, and Buildah stops at a config file that is missing.
+      const environment = { HOME: folder, REGISTRY_AUTH_FILE: join(folder, 'auth.json') };
+      await writeFile(environment.REGISTRY_AUTH_FILE, '{}');
       const step = (...args: string[]) => run(buildah, [...storage, ...args], { environment });
       await bench.settle();
       const from = await step('from', 'scratch');

@@ -48,6 +48,7 @@ export const resultDocument = z.strictObject({
   config: z.strictObject({ digest }).optional(),
   layers: z.array(layer).optional(),
   processes: z.record(z.string(), z.string()),
+  slug: z.strictObject({ layer: z.enum(['kept', 'transcoded']), reason: z.string().nullable() }).optional(),
   references: z.array(reference),
   timings: z.strictObject({ detect: z.number(), build: z.number(), push: z.number(), total: z.number() }),
   warnings: z.array(z.strictObject({ code: z.string(), message: z.string() })),
