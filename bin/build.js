@@ -1,4 +1,8 @@
-#!/usr/bin/env node
+#!/bin/sh
+// 2>/dev/null; exec node -- "$0" "$@"
+// To sh the line above starts Node (// is a folder, no command); to Node it is a comment. Node takes any --env-file
+// among the arguments for its own, even behind the script's name, unless a -- stands before it (nodejs/node#54232).
+//
 // Plain JavaScript that old versions of Node still parse, so that they can say what is wrong.
 const [major, minor] = process.versions.node.split('.').map(Number);
 if (major < 24 || (major === 24 && minor < 15)) {

@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cp, readFile, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { REPOSITORY } from '../helpers/engines.ts';
 import { temporaryFolder } from '../helpers/temp.ts';
@@ -36,6 +36,19 @@ test('what is published brings no Node and nothing of development, and runs', as
   const program = join(copy, 'package/bin/build.js');
   const run = spawnSync(process.execPath, [program, '--version'], { encoding: 'utf8' });
   expect([run.stdout.includes(version), run.status]).toEqual([true, 0]);
+
+  // As a shell starts it. Node reads an --env-file among the arguments as its own, and NODE_OPTIONS in it
+  // (nodejs/node#54232); the application's file must reach neither Node nor this program's environment.
+  await writeFile(join(copy, 'app.env'), 'NODE_OPTIONS=--no-such-option\n');
+  const PATH = `${dirname(process.execPath)}:${process.env.PATH}`;
+  const start = (file: string) =>
+    spawnSync(program, ['inspect', '--env-file', file], { cwd: copy, encoding: 'utf8', env: { PATH } });
+  for (const file of ['app.env', 'missing.env']) {
+    expect(start(file)).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining("unknown option '--env-file'"),
+    });
+  }
 });
 
 test('an old Node is told so in one line', async () => {
