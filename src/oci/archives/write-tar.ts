@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { type FileHandle, open, rename, stat } from 'node:fs/promises';
+import { type FileHandle, lstat, open, realpath, rename, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { PassThrough, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -61,8 +61,8 @@ export async function writeTarFile(
   signal: AbortSignal | undefined,
   work: (tar: SeekableTarOut) => Promise<void>,
 ): Promise<void> {
-  await refuseFolder(path);
-  await createTempFiles(dirname(path)).use(async (temporary) => {
+  const target = await fileToWrite(path);
+  await createTempFiles(dirname(target)).use(async (temporary) => {
     try {
       const file = await open(temporary, 'wx', 0o644);
       try {
@@ -73,8 +73,8 @@ export async function writeTarFile(
       } finally {
         await file.close();
       }
-      await rename(temporary, path);
-      await syncFolder(dirname(path));
+      await rename(temporary, target);
+      await syncFolder(dirname(target));
     } catch (error) {
       signal?.throwIfAborted();
       throw fileError(error, `cannot write ${path}`);
@@ -154,12 +154,21 @@ async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): 
   }
 }
 
-async function refuseFolder(path: string): Promise<void> {
-  const isFolder = async (what: string): Promise<boolean> =>
-    (await stat(what).catch(() => undefined))?.isDirectory() === true;
-  if (await isFolder(path))
-    throw new DogwoodError('STORE_UNWRITABLE', `cannot write ${path}: it is a folder`);
-  if (!(await isFolder(dirname(path)))) {
-    throw new DogwoodError('STORE_UNWRITABLE', `cannot write ${path}: there is no folder ${dirname(path)}`);
-  }
+/**
+ * The file that is to be written or replaced. A link is followed, and what is no file is refused: a rename would put
+ * a file in its place, be it /dev/null or /dev/stdout.
+ */
+async function fileToWrite(path: string): Promise<string> {
+  const refuse = (why: string): never => {
+    throw new DogwoodError('STORE_UNWRITABLE', `cannot write ${path}: ${why}`, {
+      hint: 'Name a new file, or one to be replaced, in a folder that can be written.',
+    });
+  };
+  const file = await realpath(path).catch(() => path);
+  const found = await lstat(file).catch(() => undefined);
+  if (found?.isDirectory()) refuse('it is a folder');
+  if (found?.isFile() === false) refuse('what has that name is no file');
+  const folder = await stat(dirname(file)).catch(() => undefined);
+  if (!folder?.isDirectory()) refuse(`there is no folder ${dirname(file)}`);
+  return file;
 }

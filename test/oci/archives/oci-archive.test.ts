@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { lstat, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
@@ -7,6 +8,7 @@ import { openOciArchive, writeOciArchive } from '../../../src/oci/archives/oci-a
 import { copy } from '../../../src/oci/copy.ts';
 import { findImage } from '../../../src/oci/listing.ts';
 import { createMemoryTarget } from '../../../src/oci/stores/memory.ts';
+import { createTempFiles } from '../../../src/oci/stores/temp-files.ts';
 import { validate } from '../../../src/oci/validate.ts';
 import { describeBytes, putSmallImage, putSmallIndex, TYPES } from '../../helpers/small-image.ts';
 import { temporaryFolder } from '../../helpers/temp.ts';
@@ -53,6 +55,32 @@ describe('an oci-archive', () => {
     await writeOciArchive(memory, descriptor, createWriteStream(join(folder, 'b')));
     expect(Buffer.compare(await readFile(join(folder, 'a')), await readFile(join(folder, 'b')))).toBe(0);
     expect((await readdir(folder)).sort()).toEqual(['a', 'b']);
+  });
+
+  it('is written through a link, and takes the place of no device', async () => {
+    const memory = createMemoryTarget();
+    const { descriptor } = await putSmallImage(memory);
+    const folder = await temporaryFolder();
+    await writeFile(join(folder, 'old.tar'), 'old');
+    await symlink('old.tar', join(folder, 'link.tar'));
+    await writeOciArchive(memory, descriptor, join(folder, 'link.tar'));
+    expect((await lstat(join(folder, 'link.tar'))).isSymbolicLink()).toBe(true);
+    expect(
+      await validate(
+        await openOciArchive(join(folder, 'old.tar'), { temp: createTempFiles(folder) }),
+        descriptor,
+      ),
+    ).toEqual([]);
+
+    execFileSync('mkfifo', [join(folder, 'fifo')]);
+    await symlink('nowhere', join(folder, 'dangling'));
+    for (const name of ['fifo', 'dangling', '.']) {
+      const before = await lstat(join(folder, name));
+      await expect(writeOciArchive(memory, descriptor, join(folder, name))).rejects.toMatchObject({
+        code: 'STORE_UNWRITABLE',
+      });
+      expect((await lstat(join(folder, name))).ino).toBe(before.ino);
+    }
   });
 
   it('is not written from an image that is incomplete or damaged', async () => {
