@@ -6,9 +6,9 @@ import { MAX_DOCUMENT_BYTES } from '../oci/documents.ts';
 import { isManifestOrIndexType, MEDIA_TYPES } from '../oci/media-types.ts';
 import { mismatch, notFound, sizeMismatch } from '../oci/verify.ts';
 import { discard, header, readBody } from './body.ts';
-import type { RegistryClient, RegistryResponse } from './http.ts';
+import type { RegistryClient, RegistryRequest, RegistryResponse } from './http.ts';
 import { connectionFailure } from './refusal.ts';
-import { mayPass, retryDelay } from './retry.ts';
+import { mayPass, retryDelay, withRetries } from './retry.ts';
 import { pullScope, type Scope } from './scope.ts';
 
 /** One repository of one registry, as a Reference names it. */
@@ -87,17 +87,8 @@ export async function resolveManifest(
   const head = await client.send({ ...request, method: 'HEAD' });
   discard(head);
   if (head.status === 404) return undefined;
-  let found = described(head);
-  if (found === undefined) {
-    const response = await client.send({ ...request, method: 'GET' });
-    if (response.status === 404) {
-      discard(response);
-      return undefined;
-    }
-    const bytes = await readBody(response, MAX_DOCUMENT_BYTES, request.what);
-    found = { mediaType: contentType(response), digest: digestOf(bytes), size: bytes.length };
-  }
-  if (!isDigest(reference)) return found;
+  const found = described(head) ?? (await hashed(client, request));
+  if (found === undefined || !isDigest(reference)) return found;
   // Only comparable when the algorithms agree; what is opened later is verified either way.
   if (digestAlgorithm(found.digest) !== digestAlgorithm(reference)) return { ...found, digest: reference };
   if (found.digest !== reference) {
@@ -107,6 +98,31 @@ export async function resolveManifest(
     );
   }
   return found;
+}
+
+/** A manifest by its bytes; undefined when there is nothing. */
+async function hashed(
+  client: RegistryClient,
+  request: Omit<RegistryRequest, 'method'>,
+): Promise<Descriptor | undefined> {
+  const what = `${request.registry}: ${request.what}`;
+  return await withRetries(
+    client.retry,
+    async () => {
+      const response = await client.send({ ...request, method: 'GET' });
+      const mediaType = contentType(response);
+      if (response.status === 404 || mediaType === 'text/html') discard(response);
+      if (response.status === 404) return undefined;
+      if (mediaType === 'text/html') throw new DogwoodError('REGISTRY_PROTOCOL', `${what}: a web page`);
+      try {
+        const bytes = await readBody(response, MAX_DOCUMENT_BYTES, request.what);
+        return { mediaType, digest: digestOf(bytes), size: bytes.length };
+      } catch (error) {
+        throw connectionFailure(error, what);
+      }
+    },
+    { signal: request.signal },
+  );
 }
 
 function described(response: RegistryResponse): Descriptor | undefined {

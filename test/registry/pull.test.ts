@@ -133,6 +133,24 @@ describe('what a tag names', () => {
     expect(await targetAt(server.host).resolve('v1')).toEqual(manifest.descriptor);
   });
 
+  it('is asked for again when its bytes are cut, and never a bug of ours', async () => {
+    let cuts = 2;
+    const server = await registry((request, response) => {
+      response.writeHead(200, { ...headers, 'content-length': 100_000, 'docker-content-digest': 'unknown' });
+      if (request.method === 'HEAD') return response.end();
+      if (cuts-- > 0) return response.write('{', () => request.socket.end());
+      return response.end(Buffer.alloc(100_000));
+    });
+    expect(await targetAt(server.host).resolve('v1')).toMatchObject({ size: 100_000 });
+    cuts = 99;
+    await expect(targetAt(server.host).resolve('v1')).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
+  });
+
+  it('is no web page', async () => {
+    const server = await registry((_, response) => response.writeHead(200, html).end('<html>'));
+    await expect(targetAt(server.host).resolve('v1')).rejects.toMatchObject({ code: 'REGISTRY_PROTOCOL' });
+  });
+
   it('is nothing when there is nothing', async () => {
     const server = await registry((_, response) => response.writeHead(404).end());
     expect(await targetAt(server.host).resolve('v1')).toBeUndefined();
