@@ -6,7 +6,7 @@ import { registryHost } from '../oci/reference.ts';
 import type { RegistryAuth } from './auth.ts';
 import { discard } from './body.ts';
 import { parseChallenges } from './challenge.ts';
-import type { HostPolicy } from './hosts.ts';
+import { type HostPolicy, hostName, isLoopback } from './hosts.ts';
 import { connectionFailure, refusal } from './refusal.ts';
 import { type RetryPolicy, withRetries } from './retry.ts';
 import { createSharing } from './sharing.ts';
@@ -52,25 +52,50 @@ async function discover(
   signal: AbortSignal | undefined,
 ): Promise<URL> {
   const host = registryHost(registry);
-  const what = `${host}: ping`;
+  const greet = (scheme: 'http' | 'https') =>
+    ping(registry, new URL(`${scheme}://${host}/`), options, signal);
   try {
-    return await ping(registry, new URL(`https://${host}/`), options, signal);
+    if (isLoopback(hostName(host))) return await plainFirst(greet, host);
+    return await tlsFirst(greet, host, options.hosts.mayBePlain(host));
   } catch (error) {
-    if (!(error instanceof NetError && isNotTls(error, host) && options.hosts.mayBePlain(host))) {
-      throw connectionFailure(error, what);
-    }
-  }
-  try {
-    return await ping(registry, new URL(`http://${host}/`), options, signal);
-  } catch (error) {
-    throw connectionFailure(error, what);
+    throw connectionFailure(error, `${host}: ping`);
   }
 }
 
+type Greet = (scheme: 'http' | 'https') => Promise<URL>;
+
+async function tlsFirst(greet: Greet, host: string, mayBePlain: boolean): Promise<URL> {
+  try {
+    return await greet('https');
+  } catch (error) {
+    if (error instanceof NetError && isNotTls(error, host) && mayBePlain) return await greet('http');
+    throw error;
+  }
+}
+
+async function plainFirst(greet: Greet, host: string): Promise<URL> {
+  try {
+    return await greet('http');
+  } catch (error) {
+    if (!mayWantTls(error, host)) throw error;
+    // What speaks neither is best described by what it said in plain HTTP.
+    return await greet('https').catch((second: unknown) => {
+      throw second instanceof NetError && isNotTls(second, host) ? error : second;
+    });
+  }
+}
+
+/** A server that wants TLS hangs up on plain HTTP, or answers 400. */
+function mayWantTls(error: unknown, host: string): boolean {
+  if (error instanceof NetError)
+    return error.kind === 'reset' || (error.kind === 'refused' && !hasPort(host));
+  return error instanceof DogwoodError && error.code === 'REGISTRY_PROTOCOL';
+}
+
+const hasPort = (host: string): boolean => /:\d+$/.test(host);
+
 function isNotTls(error: NetError, host: string): boolean {
-  return (
-    error.kind === 'not-tls' || error.kind === 'reset' || (error.kind === 'refused' && !/:\d+$/.test(host))
-  );
+  return error.kind === 'not-tls' || error.kind === 'reset' || (error.kind === 'refused' && !hasPort(host));
 }
 
 async function ping(
