@@ -6,7 +6,7 @@ import type { CompressionChoice } from '../plan/request.ts';
 import { deliver } from './deliver.ts';
 import type { PipelineEnvironment } from './environment.ts';
 import { parseImageName } from './image-name.ts';
-import { directPlace } from './place.ts';
+import { directPlace, type Place, type WholePlace } from './place.ts';
 import { openPlace } from './places.ts';
 import { withSession } from './session.ts';
 import { trackedSink } from './tracked-sink.ts';
@@ -50,14 +50,27 @@ export function copyImage(
       source.descriptor = await recompress(image, options.compression, sink.target, { signal });
       source.from = sink.target;
     }
-    await deliver({ ...source, origins: new Map(), processes: {} }, sink, [place], session);
+    const counted = countedPlace(place);
+    await deliver({ ...source, origins: new Map(), processes: {} }, sink, [counted.place], session);
     const { digest, mediaType, size } = source.descriptor;
     return {
       schemaVersion: 1,
       status: 'succeeded',
       image: { digest, mediaType, size },
       reference: to,
-      ...sink.counts(),
+      ...(place.kind === 'whole' ? { uploadedBytes: counted.bytes(), skippedBytes: 0 } : sink.counts()),
     };
   });
+}
+
+/** A place that takes whole images tells what it took only while it takes it. */
+function countedPlace(place: Place): { readonly place: Place; bytes(): number } {
+  let bytes = 0;
+  if (place.kind !== 'whole') return { place, bytes: () => bytes };
+  const write: WholePlace['write'] = (from, descriptor, onBytes) =>
+    place.write(from, descriptor, (count) => {
+      bytes += count;
+      onBytes(count);
+    });
+  return { place: { ...place, write }, bytes: () => bytes };
 }

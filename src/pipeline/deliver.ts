@@ -53,7 +53,7 @@ export async function distribute(
   const [first] = failures;
   if (first && failures.length === places.length) throw first.reason;
   for (const place of places) {
-    if (place.kind === 'whole') await place.write(from, descriptor);
+    if (place.kind === 'whole') await place.write(from, descriptor, wholeProgress(place.label, session));
     if (place.kind === 'store')
       await copyTo(from, place.target, descriptor, session, { tag: place.tag, label: place.target.name });
   }
@@ -61,6 +61,15 @@ export async function distribute(
     if (outcome.status === 'fulfilled') return outcome.value;
     return failed(registries[index] as RegistryPlace, descriptor, outcome.reason);
   });
+}
+
+/** Nobody knows beforehand how much an archive takes: layers may have to be decompressed. */
+function wholeProgress(transfer: string, session: Session): (count: number) => void {
+  let bytes = 0;
+  return (count) => {
+    bytes += count;
+    session.environment.emit({ type: 'progress', step: 'push', transfer, bytes, total: null, done: false });
+  };
 }
 
 async function push(

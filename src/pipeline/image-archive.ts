@@ -1,4 +1,4 @@
-import { constants, gunzipSync } from 'node:zlib';
+import { constants, gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { DogwoodError } from '../errors.ts';
 import { sniffCompression } from '../oci/compression/sniff.ts';
 import { findImage } from '../oci/listing.ts';
@@ -8,6 +8,8 @@ import type { Session } from './session.ts';
 import { type OpenedImage, openArchive, openImage } from './transports.ts';
 
 const HEAD_BYTES = 64 * 1024;
+/** What 64 KiB can become at most, several times over. */
+const MAX_HEAD_OUTPUT = 128 * 1024 * 1024;
 
 /** How members of a docker-archive or oci-archive are called; every writer begins with one of these. */
 const IMAGE_MEMBER =
@@ -33,9 +35,19 @@ function firstMembers(head: Uint8Array): readonly string[] {
   return names;
 }
 
+/** What the head of a file holds; cut off where the head is. */
 function uncompressedHead(head: Uint8Array): Uint8Array {
-  if (sniffCompression(head) !== 'gzip') return head;
-  return gunzipSync(head, { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: 128 * 1024 * 1024 });
+  const compression = sniffCompression(head);
+  if (compression === 'gzip') {
+    return gunzipSync(head, { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: MAX_HEAD_OUTPUT });
+  }
+  if (compression === 'zstd') {
+    return zstdDecompressSync(head, {
+      finishFlush: constants.ZSTD_e_flush,
+      maxOutputLength: MAX_HEAD_OUTPUT,
+    });
+  }
+  return head;
 }
 
 /** The image that a source is or holds. */

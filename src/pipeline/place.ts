@@ -22,7 +22,8 @@ export interface StorePlace {
 export interface WholePlace {
   readonly kind: 'whole';
   readonly label: string;
-  write(from: Target, descriptor: Descriptor): Promise<void>;
+  /** `onBytes` is told of the bytes of blobs as they pass. */
+  write(from: Target, descriptor: Descriptor, onBytes: (count: number) => void): Promise<void>;
 }
 
 export type Place = RegistryPlace | StorePlace | WholePlace;

@@ -29,20 +29,19 @@ export async function openWritable(
     return {
       kind: 'whole',
       label: `docker-daemon:${name.name}`,
-      write: async (from, descriptor) => {
-        await loadIntoEngine(docker, from, descriptor, [dockerName(name.name)], session);
-      },
+      write: (from, descriptor, onBytes) =>
+        loadIntoEngine(docker, from, descriptor, [dockerName(name.name)], session, onBytes),
     };
   }
   return {
     kind: 'whole',
     label: `${name.transport}:${name.path}`,
-    write: async (from, descriptor) => {
+    write: async (from, descriptor, onBytes) => {
       if (name.transport === 'oci-archive') {
-        await writeOciArchive(from, descriptor, name.path, { tag: name.name, signal });
+        await writeOciArchive(from, descriptor, name.path, { tag: name.name, signal, onBytes });
       } else {
         const repoTags = name.name === undefined ? [] : [dockerName(name.name)];
-        await writeDockerArchive(from, descriptor, name.path, { repoTags, temp, signal });
+        await writeDockerArchive(from, descriptor, name.path, { repoTags, temp, signal, onBytes });
       }
     },
   };
@@ -55,12 +54,13 @@ export async function loadIntoEngine(
   descriptor: Descriptor,
   repoTags: readonly string[],
   session: Session,
+  onBytes?: (count: number) => void,
 ): Promise<void> {
   const stream = new PassThrough();
   // What breaks it comes out of the engine, which reads it, or of nobody when the engine never began.
   stream.on('error', () => {});
   const { signal } = session.environment;
-  const options = { repoTags, temp: temporaryFiles(session), signal };
+  const options = { repoTags, temp: temporaryFiles(session), signal, onBytes };
   const writing = writeDockerArchive(from, descriptor, stream, options).catch((error: unknown) => {
     stream.destroy(error as Error);
   });
