@@ -1,5 +1,5 @@
 import { createReadStream, createWriteStream } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { constants, type FileHandle, open } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -131,7 +131,12 @@ async function asPlainFile(
   try {
     const stats = await file.stat();
     if (stats.isDirectory()) throw new DogwoodError('ARCHIVE_INVALID', `${source} is a folder, no archive`);
-    isPlain = stats.isFile() && (await compressionOf(file, stats.size, name)) === 'none';
+    if (!stats.isFile()) {
+      throw new DogwoodError('SOURCE_UNREADABLE', `${source} is neither a file nor a folder`, {
+        hint: '`build -` takes an image archive from standard input.',
+      });
+    }
+    isPlain = (await compressionOf(file, stats.size, name)) === 'none';
   } finally {
     await file.close();
   }
@@ -206,7 +211,8 @@ async function* limited(
 
 async function openToRead(path: string, name: string): Promise<FileHandle> {
   try {
-    return await open(path, 'r');
+    // Non-blocking: a FIFO would wait for a writer for ever, and not even an interrupt would end that.
+    return await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') {
       throw new DogwoodError('SOURCE_NOT_FOUND', `${name}: there is no such file`, { cause: error });

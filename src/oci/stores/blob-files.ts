@@ -140,7 +140,7 @@ async function moveInto(directory: string, from: string, digest: Digest, name: s
 }
 
 /** A folder its owner can use under any umask, and its parents. */
-export async function makeFolder(path: string, mode = 0o755): Promise<void> {
+export async function makeFolder(path: string, mode = 0o755, parents = true): Promise<void> {
   try {
     await mkdir(path, { mode });
   } catch (error) {
@@ -150,8 +150,11 @@ export async function makeFolder(path: string, mode = 0o755): Promise<void> {
       throw new DogwoodError('STORE_UNWRITABLE', `cannot make ${path}: what has that name is no folder`);
     }
     if (errnoOf(error) !== 'ENOENT' || dirname(path) === path) throw fileError(error, `cannot make ${path}`);
+    // /proc is there, takes no folders and says ENOENT: asked again and again, it would never end.
+    if (!parents)
+      throw new DogwoodError('STORE_UNWRITABLE', `cannot make ${path}: no folders can be made there`);
     await makeFolder(dirname(path), mode);
-    return await makeFolder(path, mode);
+    return await makeFolder(path, mode, false);
   }
   const { mode: got } = await stat(path);
   if ((got & 0o700) !== 0o700) await chmod(path, (got & 0o777) | 0o700);

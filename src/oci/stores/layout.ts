@@ -1,4 +1,4 @@
-import { open, readdir, readFile, rename, stat } from 'node:fs/promises';
+import { constants, open, readdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DogwoodError } from '../../errors.ts';
 import type { Descriptor } from '../descriptor.ts';
@@ -134,13 +134,7 @@ async function createLayout(directory: string, temp: TempFiles, signal?: AbortSi
 }
 
 async function checkMarker(directory: string): Promise<void> {
-  const text = await readFile(join(directory, LAYOUT_MARKER), 'utf8').catch((error: unknown) => {
-    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') {
-      throw new DogwoodError('LAYOUT_INVALID', `${directory} has no file ${LAYOUT_MARKER}`);
-    }
-    throw fileError(error, `cannot read ${directory}`);
-  });
-  checkLayoutVersion(text, directory);
+  checkLayoutVersion((await readOwnFile(directory, LAYOUT_MARKER)).toString('utf8'), directory);
 }
 
 /**
@@ -164,17 +158,36 @@ export function checkLayoutVersion(text: string, where: string): void {
 }
 
 async function readIndex(directory: string): Promise<ImageIndexDocument> {
-  const path = join(directory, INDEX);
-  const bytes = await readFile(path).catch((error: unknown) => {
-    if (errnoOf(error) === 'ENOENT') {
-      throw new DogwoodError('LAYOUT_INVALID', `${directory} has no file ${INDEX}`);
-    }
-    throw fileError(error, `cannot read ${path}`);
-  });
+  const bytes = await readOwnFile(directory, INDEX);
   try {
-    return parseIndex(bytes, path);
+    return parseIndex(bytes, join(directory, INDEX));
   } catch (cause) {
     throw new DogwoodError('LAYOUT_INVALID', (cause as Error).message, { cause });
+  }
+}
+
+/** One of the layout's own two files. In a stranger's layout it may be a FIFO, or as large as the disk. */
+async function readOwnFile(directory: string, name: string): Promise<Buffer> {
+  const path = join(directory, name);
+  const missing = new DogwoodError('LAYOUT_INVALID', `${directory} has no file ${name}`);
+  // Non-blocking: a FIFO would wait for a writer for ever, and not even an interrupt would end that.
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: unknown) => {
+    throw errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR'
+      ? missing
+      : fileError(error, `cannot read ${path}`);
+  });
+  try {
+    const stats = await file.stat();
+    if (!stats.isFile()) throw missing;
+    if (stats.size > MAX_DOCUMENT_BYTES) {
+      throw new DogwoodError(
+        'LAYOUT_INVALID',
+        `${path} is ${stats.size} bytes; at most ${MAX_DOCUMENT_BYTES} are read`,
+      );
+    }
+    return await file.readFile();
+  } finally {
+    await file.close();
   }
 }
 

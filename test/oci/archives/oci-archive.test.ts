@@ -73,6 +73,9 @@ describe('an oci-archive', () => {
     ).toEqual([]);
 
     execFileSync('mkfifo', [join(folder, 'fifo')]);
+    await expect(
+      openOciArchive(join(folder, 'fifo'), { temp: createTempFiles(folder) }),
+    ).rejects.toMatchObject({ code: 'SOURCE_UNREADABLE' });
     await symlink('nowhere', join(folder, 'dangling'));
     for (const name of ['fifo', 'dangling', '.']) {
       const before = await lstat(join(folder, name));

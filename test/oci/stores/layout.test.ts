@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -239,6 +240,22 @@ describe('the blobs of a layout', () => {
     await writeFile(join(layout.directory, 'blobs/sha256', layer.digest.slice(7)), Buffer.alloc(layer.size));
     const reading = (await layout.open(layer)).toArray();
     await expect(reading).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });
+  });
+
+  it.each(['oci-layout', 'index.json'])('refuses a FIFO or a giant as %s', async (name) => {
+    const { directory } = await newLayout();
+    const path = join(directory, name);
+    await rm(path);
+    await promisify(execFile)('mkfifo', [path]);
+    await expect(openLayout(directory)).rejects.toMatchObject({ code: 'LAYOUT_INVALID' });
+    await rm(path);
+    await promisify(execFile)('truncate', ['--size', '3G', path]);
+    await expect(openLayout(directory)).rejects.toMatchObject({ code: 'LAYOUT_INVALID' });
+  });
+
+  it.runIf(existsSync('/proc/self'))('is not made where no folder can be', async () => {
+    const making = openLayout('/proc/dogwood/layout', { create: true });
+    await expect(making).rejects.toMatchObject({ code: 'STORE_UNWRITABLE' });
   });
 
   it('does not wait for what is no file', async () => {
