@@ -10,6 +10,8 @@ import { DogwoodError, ERRORS } from './errors.ts';
 const interrupt = new AbortController();
 let signalReceiver: ((signal: NodeJS.Signals) => void) | undefined;
 let signalsTaken = 0;
+/** Why what was to be printed is not there, such as a full disk behind `> result.json`. */
+let outputError: Error | undefined;
 
 /** The first one cancels (or goes to the application that runs), the next one insists. */
 function onSignal(signal: NodeJS.Signals): void {
@@ -26,10 +28,10 @@ function onSignal(signal: NodeJS.Signals): void {
 function onOutputError(error: NodeJS.ErrnoException): void {
   // EIO: the terminal itself went away.
   if (error.code === 'EPIPE' || error.code === 'EIO' || error.code === 'ERR_STREAM_DESTROYED') return;
-  crash(error);
+  outputError ??= error;
 }
 
-/** What nobody caught is a bug of ours. */
+/** What nobody caught is a bug of ours, unless the table knows better. */
 function crash(error: unknown): void {
   import('./cli/failure.ts').then(
     ({ reportFailure }) => process.exit(reportFailure(host, error)),
@@ -87,8 +89,12 @@ const host: CliHost = {
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
 process.on('uncaughtException', crash);
 process.stdout.on('error', onOutputError);
-process.stderr.on('error', onOutputError);
+// Progress that cannot be shown is no reason to stop, and there is nowhere left to say so.
+process.stderr.on('error', () => {});
 
 const exitCode = await runProgram(host);
 await Promise.all([flushed(host.stdout), flushed(host.stderr)]);
-process.exit(exitCode);
+// A file is written to at once, and what went wrong is told a turn later.
+await new Promise((resolve) => setImmediate(resolve));
+if (exitCode === 0 && outputError !== undefined) crash(outputError);
+else process.exit(exitCode);

@@ -1,4 +1,5 @@
 import { DogwoodError } from '../errors.ts';
+import { redactUrl } from '../net/redact-url.ts';
 import { parseReference, type Reference } from '../oci/reference.ts';
 
 /** An image or a place for one, as users of skopeo write it (cli.md, IMAGE and TO). */
@@ -27,10 +28,7 @@ export function parseImageName(text: string, bare: BareMeans): ImageName {
   const transport = FILE_TRANSPORTS.find((candidate) => candidate === scheme);
   if (transport !== undefined) return file(transport, rest, text);
   if (/^[a-z-]+:\/\//.test(text)) {
-    throw new DogwoodError(
-      'TRANSPORT_UNKNOWN',
-      `${JSON.stringify(text.slice(0, 160))} has an unknown transport`,
-    );
+    throw new DogwoodError('TRANSPORT_UNKNOWN', `${redactUrl(text).slice(0, 160)} has an unknown transport`);
   }
   return bare === 'registry' ? registry(text) : local(text, text);
 }

@@ -30,7 +30,7 @@ export interface SourceEnvironment {
 
 /**
  * What the user named, ready to be looked at: a bare word is a path, `-` standard input, http(s) an archive by URL,
- * and an image has its transport (cli.md, SOURCE). Throws SOURCE_NOT_FOUND, SOURCE_UNREADABLE, SOURCE_UNSUPPORTED.
+ * and an image has its transport (cli.md, SOURCE). Throws USAGE, SOURCE_NOT_FOUND, SOURCE_UNREADABLE, SOURCE_UNSUPPORTED.
  */
 export async function openSource(text: string, environment: SourceEnvironment): Promise<Source> {
   if (text === '-') return openStandardInput(environment);
@@ -119,7 +119,13 @@ async function openStandardInput(environment: SourceEnvironment): Promise<Archiv
 }
 
 async function openRemote(url: string, environment: SourceEnvironment): Promise<ArchiveSource> {
-  const { origin, pathname } = new URL(url);
+  const address = URL.parse(url);
+  if (address === null) {
+    throw new DogwoodError('USAGE', 'the source is no valid address', {
+      hint: 'Write it as https://HOST/PATH; spaces and the like are percent-encoded.',
+    });
+  }
+  const { origin, pathname } = address;
   if (pathname.endsWith('.git') || url.includes('.git#')) {
     throw new DogwoodError('SOURCE_UNSUPPORTED', 'this version cannot read git sources');
   }

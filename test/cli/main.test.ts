@@ -1,6 +1,7 @@
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -117,6 +118,32 @@ describe('failures', () => {
     const code = /^error\[([A-Z_]+)\]/m.exec(stderr)?.[1] ?? 'none';
     const path = /^log: (.+)$/m.exec(stderr)?.[1] ?? '';
     expect(await readFile(path, 'utf8')).toContain(`error[${code}]`);
+  });
+
+  test.each([
+    [['http://'], 'USAGE'],
+    [['https://[/slug.tgz'], 'USAGE'],
+    [['inspect', 'https://me:hunter2@files.example/x?signature=hunter2'], 'TRANSPORT_UNKNOWN'],
+    [[SLUG, '--base', 'https://me:hunter2@files.example/x?signature=hunter2'], 'TRANSPORT_UNKNOWN'],
+  ])('an address that does not fit: %j', async (words, code) => {
+    const { exitCode, stdout, stderr } = await run([...words, '--json']);
+    expect(exitCode).toBe(2);
+    expect(failureDocument.parse(JSON.parse(stdout)).error.code).toBe(code);
+    expect(stdout + stderr).not.toContain('hunter2');
+  });
+
+  test.runIf(existsSync('/dev/full'))('a result that could not be written is no success', async () => {
+    const image = [MAIN, SLUG, '--base', 'scratch', '--json'];
+    const full = await open('/dev/full', 'w');
+    const child = spawnSync(process.execPath, image, {
+      cwd: folder,
+      env: { PATH: process.env.PATH ?? '', HOME: folder },
+      stdio: ['ignore', full.fd, 'pipe'],
+      encoding: 'utf8',
+    });
+    await full.close();
+    expect(child.stderr).toContain('error[DISK_FULL]');
+    expect(child.status).toBe(3);
   });
 
   test('an image that is not there', async () => {
