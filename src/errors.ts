@@ -93,7 +93,7 @@ export const ERRORS = {
   TAR_WHITEOUT: user('Names that begin with .wh. delete files in an image; rename the file.'),
   TAR_DUPLICATE: user('Each path may appear once; pack the archive again from a folder.'),
   TAR_TRAILING_DATA: user('Nothing may follow the end of the archive; pack it again.'),
-  LIMIT_EXCEEDED: user('Raise the limit if you trust the archive (see docs/slugs.md, limits).', 413),
+  LIMIT_EXCEEDED: user('If you trust the archive, raise the limit named there with --limit NAME=VALUE.', 413),
 
   // Heroku slugs
   SLUG_UNRECOGNISED: user('A slug is a gzip tar whose members are under app/.'),

@@ -107,7 +107,9 @@ export function createSlugInspector(): SlugInspector {
       if (!inProcfile) return;
       procfileSize += bytes.length;
       if (procfileSize > MAX_PROCFILE_BYTES) {
-        throw new DogwoodError('LIMIT_EXCEEDED', `${PROCFILE} is larger than ${MAX_PROCFILE_BYTES} bytes`);
+        throw new DogwoodError('LIMIT_EXCEEDED', `${PROCFILE} is larger than ${MAX_PROCFILE_BYTES} bytes`, {
+          hint: 'Is it the Procfile? No --limit changes what is read of it.',
+        });
       }
       procfile?.push(Buffer.from(bytes));
     },

@@ -122,7 +122,7 @@ class GunzipRun {
     if (this.#bytes <= this.#ratioFromBytes || this.#bytes <= this.#maxRatio * this.#input.consumed) return;
     throw new DogwoodError(
       'LIMIT_EXCEEDED',
-      `the file unpacks to more than ${this.#maxRatio} times its size (${this.#bytes} bytes from ${this.#input.consumed})`,
+      `the file unpacks to more than ${this.#maxRatio} times its size (maxRatio; ${this.#bytes} bytes from ${this.#input.consumed})`,
     );
   }
 

@@ -50,7 +50,7 @@ export class ExtensionReader {
     if (this.#bytes > this.#limits.maxHeaderBytes) {
       throw new DogwoodError(
         'LIMIT_EXCEEDED',
-        `the extended header at byte ${at} is larger than ${this.#limits.maxHeaderBytes} bytes`,
+        `the extended header at byte ${at} is larger than ${this.#limits.maxHeaderBytes} bytes (maxHeaderBytes)`,
       );
     }
     if (this.#strict) this.#checkOrder();

@@ -38,7 +38,7 @@ export function resolveMember(
   if (bodyBytes > rules.limits.maxMemberBytes) {
     throw new DogwoodError(
       'LIMIT_EXCEEDED',
-      `member ${showName(path.raw)} has ${bodyBytes} bytes, at most ${rules.limits.maxMemberBytes} are read`,
+      `member ${showName(path.raw)} has ${bodyBytes} bytes, at most ${rules.limits.maxMemberBytes} (maxMemberBytes) are read`,
     );
   }
   const linkBytes = pax?.linkPath ?? extension.longLink ?? header.linkName;
@@ -152,7 +152,7 @@ function resolveLink(
   if (target.length > rules.limits.maxPathBytes) {
     throw new DogwoodError(
       'LIMIT_EXCEEDED',
-      `symlink ${showName(path.raw)}: its target has ${target.length} bytes, at most ${rules.limits.maxPathBytes} are read`,
+      `symlink ${showName(path.raw)}: its target has ${target.length} bytes, at most ${rules.limits.maxPathBytes} (maxPathBytes) are read`,
     );
   }
   return rules.strict ? exactText(target, `symlink ${showName(path.raw)}: target`) : looseText(target);

@@ -75,7 +75,7 @@ function checkWhole(bytes: Buffer, raw: string, what: string, { strict, limits }
   if (bytes.length > limits.maxPathBytes) {
     throw new DogwoodError(
       'LIMIT_EXCEEDED',
-      `${what} ${showName(raw)}: the name has ${bytes.length} bytes, at most ${limits.maxPathBytes} are read`,
+      `${what} ${showName(raw)}: the name has ${bytes.length} bytes, at most ${limits.maxPathBytes} (maxPathBytes) are read`,
     );
   }
   if (bytes.includes(0)) throw new DogwoodError('TAR_PATH_UNSAFE', `${what} ${showName(raw)} holds a NUL`);
@@ -108,7 +108,7 @@ function isRealSegment(
   if (length > limits.maxSegmentBytes) {
     throw new DogwoodError(
       'LIMIT_EXCEEDED',
-      `${what} ${showName(raw)}: a part of the name has ${length} bytes, at most ${limits.maxSegmentBytes} are read`,
+      `${what} ${showName(raw)}: a part of the name has ${length} bytes, at most ${limits.maxSegmentBytes} (maxSegmentBytes) are read`,
     );
   }
   return true;

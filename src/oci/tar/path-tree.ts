@@ -94,7 +94,7 @@ export function createPathTree(maxBytes: number): PathTree {
       if ((count + 1) * NODE_BYTES + nameBytes + length > Math.min(maxBytes, MAX_BYTES)) {
         throw new DogwoodError(
           'LIMIT_EXCEEDED',
-          `the names in the archive need more than ${maxBytes} bytes of memory`,
+          `the names in the archive need more than ${maxBytes} bytes of memory (maxNameTableBytes)`,
         );
       }
       if (count === parents.length) growNodes();

@@ -85,7 +85,10 @@ class PushParser implements TarReader {
       this.#base += chunk.length;
       const { maxTotalBytes } = this.#rules.limits;
       if (this.#base > maxTotalBytes) {
-        throw new DogwoodError('LIMIT_EXCEEDED', `the archive has more than ${maxTotalBytes} bytes`);
+        throw new DogwoodError(
+          'LIMIT_EXCEEDED',
+          `the archive has more than ${maxTotalBytes} bytes (maxTotalBytes)`,
+        );
       }
     });
   }
@@ -191,7 +194,10 @@ class PushParser implements TarReader {
     }
     const { maxMembers } = this.#rules.limits;
     if (++this.#memberCount > maxMembers) {
-      throw new DogwoodError('LIMIT_EXCEEDED', `the archive has more than ${maxMembers} members`);
+      throw new DogwoodError(
+        'LIMIT_EXCEEDED',
+        `the archive has more than ${maxMembers} members (maxMembers)`,
+      );
     }
     const member = resolveMember(header, this.#extensions.take(), this.#rules, this.#members);
     this.#entry = member.entry;

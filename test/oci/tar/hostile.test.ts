@@ -443,8 +443,10 @@ describe('limits', () => {
     ['maxPathBytes', { maxPathBytes: 4 }, archive(file('aa/bb'))],
     ['maxSegmentBytes', { maxSegmentBytes: 4 }, archive(file('aaaaa'))],
     ['maxNameTableBytes', { maxNameTableBytes: 60 }, three],
-  ])('%s is kept', (_, limits, bytes) => {
-    expect(() => observe(bytes, { limits })).toThrow(expect.objectContaining({ code: 'LIMIT_EXCEEDED' }));
+  ])('%s is kept, and named', (name, limits, bytes) => {
+    expect(() => observe(bytes, { limits })).toThrow(
+      expect.objectContaining({ code: 'LIMIT_EXCEEDED', message: expect.stringContaining(name) }),
+    );
     expect(() => observe(bytes)).not.toThrow();
   });
 
