@@ -22,6 +22,12 @@ export async function openPlaces(request: BuildRequest, session: Session): Promi
 /** Throws REFERENCE_INVALID. */
 export function registryPlace(destination: Destination, session: Session): RegistryPlace {
   const text = destination.reference.replace(/^docker:\/\//, '');
+  // As a reference, oci:DIR is the tag DIR of Docker Hub's library/oci: a private image would set out for there.
+  if (isImageSource(text) && !/^[a-z-]+:\d+\//.test(text)) {
+    throw new DogwoodError('REFERENCE_INVALID', `${JSON.stringify(text.slice(0, 160))} is no registry`, {
+      hint: 'Only registries are pushed to; `build -o` and `build copy` take the other places.',
+    });
+  }
   return placeIn(parseReference(text), destination.region ?? null, session);
 }
 

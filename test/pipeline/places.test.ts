@@ -24,3 +24,23 @@ describe('without -t and -o an image is named after the app', () => {
     expect(place).toMatchObject({ kind: 'store', tag: name });
   });
 });
+
+describe('what is pushed to', () => {
+  const placeOf = async (reference: string) => {
+    const request = buildRequest('shop.tgz', { destinations: [{ reference }] });
+    return await withSession(pipelineEnvironment(await temporaryFolder()), (session) =>
+      openPlaces(request, session),
+    );
+  };
+
+  it.each(['oci:shop', 'local:shop', 'docker-archive:shop.tar', 'docker-daemon:shop'])(
+    'is a registry: %s is not taken for a name of Docker Hub',
+    async (reference) => {
+      await expect(placeOf(reference)).rejects.toMatchObject({ code: 'REFERENCE_INVALID' });
+    },
+  );
+
+  it.each(['docker://r.example/shop', 'local:5000/shop', 'oci'])('may be %s', async (reference) => {
+    expect(await placeOf(reference)).toMatchObject([{ kind: 'registry' }]);
+  });
+});
