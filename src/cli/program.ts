@@ -62,7 +62,12 @@ export async function runProgram(host: CliHost): Promise<number> {
 function chooseCommand(host: CliHost): { readonly entry: Chosen; readonly rest: string[] } {
   const [first, ...rest] = host.arguments;
   if (first === 'help') {
-    return { entry: findCommand(rest[0]) ?? BUILD_COMMAND, rest: ['--help'] };
+    const [about = BUILD.name] = rest;
+    const entry = about === BUILD.name || about.startsWith('-') ? BUILD_COMMAND : findCommand(about);
+    if (entry !== undefined) return { entry, rest: ['--help'] };
+    throw new DogwoodError('USAGE', `there is no command ${about}`, {
+      hint: 'See `build --help` for the commands.',
+    });
   }
   const entry = findCommand(first);
   if (entry !== undefined) return { entry, rest };

@@ -106,6 +106,8 @@ describe('which command', () => {
       expect(own.stdout).toContain(`Usage: build ${name}`);
       expect((await run(['help', name])).stdout).toBe(own.stdout);
     }
+    expect((await run(['help', 'build'])).stdout).toBe(stdout);
+    expect(await run(['help', 'biuld'])).toMatchObject({ exitCode: 2, stdout: '' });
     expect((await run(['--version'])).stdout).toBe('1.2.3\n');
   });
 });
