@@ -68,8 +68,8 @@ export const ERRORS = {
 
   // content-addressed bytes
   DIGEST_INVALID: user('A digest is written sha256: and 64 lower-case hexadecimal digits.', 400),
-  DIGEST_MISMATCH: user('The bytes were damaged or changed on their way; fetch or build them again.'),
-  SIZE_MISMATCH: user('The bytes were cut short or changed on their way; fetch or build them again.'),
+  DIGEST_MISMATCH: user('The bytes are damaged; fetch them again, or build them again with --rebuild.'),
+  SIZE_MISMATCH: user('The bytes are damaged; fetch them again, or build them again with --rebuild.'),
   BLOB_NOT_FOUND: user('The image is incomplete at its source; push or copy it again.', 404),
   IMAGE_NOT_FOUND: user('Check the name, tag or digest.', 404),
   IMAGE_AMBIGUOUS: user('Name one of them.'),
