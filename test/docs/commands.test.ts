@@ -9,7 +9,7 @@
  *
  * Commands in RUN_BY_CI are what `.ci/run` does in a fresh clone; here they are left out.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { execa } from 'execa';
@@ -52,7 +52,10 @@ function commands({ language, body }: Fence): string {
 /** A folder that looks like the repository, in which commands may leave what they make. */
 async function copyOfRepository(): Promise<string> {
   const copy = await temporaryFolder();
-  const names = readdirSync(REPOSITORY).filter((name) => name !== '.git');
+  // Whoever tried the README has its images here: through a link the commands would change those, and find them.
+  const isLeftOver = (name: string) =>
+    name.endsWith('.tar') || existsSync(join(REPOSITORY, name, 'oci-layout'));
+  const names = readdirSync(REPOSITORY).filter((name) => name !== '.git' && !isLeftOver(name));
   for (const name of names) await symlink(join(REPOSITORY, name), join(copy, name));
   return copy;
 }
