@@ -78,6 +78,15 @@ describe('the program', () => {
     expect(inspected.stderr).toBe('');
   });
 
+  test('names an image in a layout so that it is found among others', async () => {
+    for (const label of ['a=1', 'a=2']) {
+      const tag = label === 'a=1' ? 'oci:out:other' : 'oci:out';
+      const { stdout } = await run([SLUG, '--base', 'scratch', '-o', tag, '--label', label]);
+      const [image = ''] = /(?<=build push )\S+/.exec(stdout) ?? [];
+      expect((await run(['inspect', image])).stdout.split('\n')[0]).toBe(stdout.split('\n')[0]);
+    }
+  });
+
   test('plans with every strategy as a candidate', async () => {
     const { exitCode, stdout } = await run(['plan', SLUG, '--base', 'scratch', '--json']);
     expect(exitCode).toBe(0);

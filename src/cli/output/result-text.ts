@@ -28,7 +28,8 @@ export function resultText(result: SucceededBuild, wanted: Wanted): string {
 /** Where it is, by the name that other commands take, and what those commands are. */
 function nextText(references: readonly ResultReference[], { localName, output }: Wanted): string[] {
   const available = references.find(({ state }) => state === 'available');
-  const name = localName === undefined ? output : `local:${localName}`;
+  // Said with its tag, it is this image also in a layout that has others.
+  const name = localName === undefined ? output?.replace(/^oci:[^:]+$/, '$&:latest') : `local:${localName}`;
   const image =
     name ?? (available === undefined ? undefined : `docker://${available.tag ?? available.reference}`);
   if (image === undefined) return [];
