@@ -164,23 +164,26 @@ async function mount(upload: Upload): Promise<'mounted' | URL | undefined> {
   return session;
 }
 
-/** How often a session is asked to go. */
-const CANCEL_TRIES = 3;
+/** How often a session is asked to go, and milliseconds before the second time; doubled each time. */
+const CANCEL_TRIES = 6;
+const CANCEL_PAUSE = 25;
 
 /**
  * Gives a session up (distribution-spec 1.1+dev, "Cancel a blob upload"). Not all can; nobody waits for it long.
- * Distribution refuses (416) an address from before the bytes that came in since, so it is asked for the current one.
+ * Distribution refuses (416) an address from before the bytes that came in since, so it is asked for the current one:
+ * not at once, for it goes on writing what it has of a body that was cut off.
  */
 async function cancel(upload: Upload, session: URL): Promise<void> {
   const quick = { retry: false, signal: AbortSignal.timeout(CANCEL_TIMEOUT) } as const;
   let url = session;
   try {
-    for (let left = CANCEL_TRIES; ; left -= 1) {
+    for (let attempt = 1; ; attempt += 1) {
       try {
         return discard(await request(upload, { method: 'DELETE', url, expect: [204, 202, 200], ...quick }));
       } catch (error) {
-        if (left === 1) throw error;
+        if (attempt === CANCEL_TRIES) throw error;
       }
+      await upload.client.retry.sleep(CANCEL_PAUSE * 2 ** (attempt - 1), quick.signal);
       const status = await request(upload, { method: 'GET', url, expect: [204], ...quick });
       discard(status);
       url = sessionOf(status);
