@@ -19,6 +19,8 @@ export interface Session {
   readonly environment: PipelineEnvironment;
   readonly store: LocalStore;
   readonly facts: Facts;
+  /** Where files of a moment are made; those of a process that died are swept. */
+  readonly temp: TempFiles;
   /** `push` when blobs will be put there: its token is asked for at once. */
   registry(reference: Reference, access: 'pull' | 'push'): Target;
   openSource(text: string): Promise<Source>;
@@ -56,11 +58,12 @@ async function openSession(environment: PipelineEnvironment): Promise<Session> {
     environment,
     store,
     facts: store,
+    temp: createTempFiles(join(home, 'tmp')),
     registry: (reference, access) => createRegistryTarget({ reference, client, access }),
     async openSource(text) {
       const source = await openSource(text, {
         stdin: environment.stdin,
-        temp: temporaryFiles(session),
+        temp: session.temp,
         openUrl: (url) => openUrl(url, { http, signal }),
         signal,
       });
@@ -77,9 +80,4 @@ async function openSession(environment: PipelineEnvironment): Promise<Session> {
   };
 
   return session;
-}
-
-/** Where files of a moment are made; those of a process that died are swept. */
-export function temporaryFiles(session: Session): TempFiles {
-  return createTempFiles(join(session.environment.home, 'tmp'));
 }

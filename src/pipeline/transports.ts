@@ -9,7 +9,7 @@ import { formatReference, type Reference, referenceTarget, withDefaultTag } from
 import { openLayout } from '../oci/stores/layout.ts';
 import type { Target } from '../oci/target.ts';
 import { type BareMeans, type ImageName, parseImageName } from './image-name.ts';
-import { type Session, temporaryFiles } from './session.ts';
+import type { Session } from './session.ts';
 
 /** An image that was found, and where its blobs can be read. */
 export interface OpenedImage {
@@ -69,7 +69,7 @@ export async function openArchive(
   session: Session,
 ) {
   const open = transport === 'oci-archive' ? openOciArchive : openDockerArchive;
-  const archive = await open(path, { temp: temporaryFiles(session), signal: session.environment.signal });
+  const archive = await open(path, { temp: session.temp, signal: session.environment.signal });
   session.defer(() => archive.dispose());
   return archive;
 }

@@ -7,7 +7,7 @@ import { openLayout } from '../oci/stores/layout.ts';
 import type { Target } from '../oci/target.ts';
 import type { ImageName } from './image-name.ts';
 import type { Place } from './place.ts';
-import { type Session, temporaryFiles } from './session.ts';
+import type { Session } from './session.ts';
 
 /** A place of this machine that an image can be written to. */
 export async function openWritable(
@@ -15,7 +15,7 @@ export async function openWritable(
   session: Session,
 ): Promise<Place> {
   const { dockerHost, signal } = session.environment;
-  const temp = temporaryFiles(session);
+  const { temp } = session;
   if (name.transport === 'local') return { kind: 'store', target: session.store, tag: name.name };
   if (name.transport === 'oci') {
     return {
@@ -60,7 +60,7 @@ export async function loadIntoEngine(
   // What breaks it comes out of the engine, which reads it, or of nobody when the engine never began.
   stream.on('error', () => {});
   const { signal } = session.environment;
-  const options = { repoTags, temp: temporaryFiles(session), signal, onBytes };
+  const options = { repoTags, temp: session.temp, signal, onBytes };
   const writing = writeDockerArchive(from, descriptor, stream, options).catch((error: unknown) => {
     stream.destroy(error as Error);
   });

@@ -1,2 +1,2 @@
 /** The steps of one build, in order. */
-export type Step = 'source' | 'detect' | 'plan' | 'build' | 'validate' | 'push';
+export type Step = 'source' | 'detect' | 'plan' | 'build' | 'push';

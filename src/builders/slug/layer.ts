@@ -155,12 +155,7 @@ async function putWhileInspecting(
   if ('change' in put) return put;
   if (!pass) throw new Error('a sink took a slug without reading it');
   const { digest, size } = put.descriptor;
-  const verdict: SlugVerdict = {
-    ...(await pass.verdict()),
-    digest,
-    size,
-    signs: [...(await pass.verdict()).signs],
-  };
+  const verdict: SlugVerdict = { ...(await pass.verdict()), digest, size };
   if (!verdict.keep) return { change: verdict.change ?? 'unknown' };
   await remember(verdict, source, options.reading, context.facts);
   return keptLayer(verdict, verdict.keep);
@@ -208,10 +203,7 @@ async function putTranscoded(
     transfer(context, null),
   );
   if (!transcoding) throw new Error('a sink took a layer without reading it');
-  const verdict: SlugVerdict = {
-    ...transcoding.pass.verdict(),
-    signs: [...transcoding.pass.verdict().signs],
-  };
+  const verdict: SlugVerdict = transcoding.pass.verdict();
   const diffId = transcoding.diff.digest();
   await remember(verdict, source, options.reading, context.facts);
   const { digest, size } = descriptor;

@@ -19,7 +19,7 @@ const verdict = z.strictObject({
   /** Text of app/Procfile. */
   procfile: z.string().nullable(),
   /** What shows that Heroku made it: `.heroku`, `.profile.d`, `Procfile`. */
-  signs: z.array(z.string()),
+  signs: z.array(z.string()).readonly(),
 });
 
 /** What our own strict reader found out about a slug, kept so that the same slug is not inflated again. */

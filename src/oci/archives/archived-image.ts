@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { DogwoodError } from '../../errors.ts';
+import { blobPath } from '../blob-path.ts';
 import { decompress } from '../compression/decompress.ts';
 import { SNIFF_BYTES, sniffCompression } from '../compression/sniff.ts';
 import type { Descriptor } from '../descriptor.ts';
@@ -190,7 +191,7 @@ async function savedManifests(archive: ArchiveFile, path: string, depth: number)
 }
 
 function blobMember(archive: ArchiveFile, descriptor: Descriptor): string | undefined {
-  const path = `blobs/${descriptor.digest.replace(':', '/')}`;
+  const path = blobPath(descriptor.digest);
   return archive.find(path) === undefined ? undefined : path;
 }
 

@@ -1,4 +1,5 @@
 import { DogwoodError } from '../../errors.ts';
+import { blobPath } from '../blob-path.ts';
 import { decompress } from '../compression/decompress.ts';
 import type { Descriptor } from '../descriptor.ts';
 import { createDigester, type Digest, digestAlgorithm, digestOf } from '../digest.ts';
@@ -10,7 +11,6 @@ import { formatReference, parseReference, withDefaultTag } from '../reference.ts
 import { LAYOUT_MARKER } from '../stores/layout.ts';
 import { EMPTY_INDEX } from '../stores/layout-index.ts';
 import { manifestBytes } from './archived-image.ts';
-import { blobPath } from './oci-archive.ts';
 import type { SeekableTarOut } from './write-tar.ts';
 
 interface LayerOptions {

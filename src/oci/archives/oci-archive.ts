@@ -1,7 +1,8 @@
 import type { Readable, Writable } from 'node:stream';
 import { DogwoodError } from '../../errors.ts';
+import { blobPath } from '../blob-path.ts';
 import type { Descriptor } from '../descriptor.ts';
-import { type Digest, digestAlgorithm, digestHex, isDigest } from '../digest.ts';
+import { type Digest, isDigest } from '../digest.ts';
 import { type ImageIndexDocument, MAX_DOCUMENT_BYTES, parseIndex } from '../documents.ts';
 import { childrenOf, isForeignLayer } from '../graph.ts';
 import { listIndex, resolveInIndex } from '../listing.ts';
@@ -13,11 +14,6 @@ import { readDocument } from '../verify.ts';
 import { type ArchiveFile, type OpenArchiveOptions, openArchiveFile } from './archive-file.ts';
 import { type ArchiveTarget, type BlobSource, readOnlyTarget } from './read-only.ts';
 import { writeTar } from './write-tar.ts';
-
-/** Where a layout keeps a blob (image-spec image-layout.md, blobs). */
-export function blobPath(digest: Digest): string {
-  return `blobs/${digestAlgorithm(digest)}/${digestHex(digest)}`;
-}
 
 /**
  * A tar of an OCI layout as a target, read where its members lie.

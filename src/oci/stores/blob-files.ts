@@ -3,9 +3,10 @@ import { chmod, type FileHandle, mkdir, open, rename, stat } from 'node:fs/promi
 import { dirname, join } from 'node:path';
 import { addAbortSignal, type Readable } from 'node:stream';
 import { DogwoodError } from '../../errors.ts';
+import { blobPath } from '../blob-path.ts';
 import type { Content, Expectation } from '../content.ts';
 import type { Descriptor } from '../descriptor.ts';
-import { createDigester, type Digest, type Digester, digestAlgorithm, digestHex } from '../digest.ts';
+import { createDigester, type Digest, type Digester, digestAlgorithm } from '../digest.ts';
 import type { OpenOptions, PutOptions, PutResult } from '../target.ts';
 import { mismatch, notFound, sizeMismatch, verified } from '../verify.ts';
 import { errnoOf, fileError } from './file-errors.ts';
@@ -25,8 +26,7 @@ export interface BlobFiles {
 
 /** @param name of the store, for messages */
 export function createBlobFiles(directory: string, temp: TempFiles, name: string): BlobFiles {
-  const pathOf = (digest: Digest): string =>
-    join(directory, 'blobs', digestAlgorithm(digest), digestHex(digest));
+  const pathOf = (digest: Digest): string => join(directory, blobPath(digest));
 
   const size = async (digest: Digest): Promise<number | undefined> => {
     const stats = await statIfThere(pathOf(digest), name);
@@ -129,10 +129,11 @@ async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
 }
 
 async function moveInto(directory: string, from: string, digest: Digest, name: string): Promise<void> {
-  const folder = join(directory, 'blobs', digestAlgorithm(digest));
+  const path = join(directory, blobPath(digest));
+  const folder = dirname(path);
   try {
     await makeFolder(folder);
-    await rename(from, join(folder, digestHex(digest)));
+    await rename(from, path);
     await syncFolder(folder);
   } catch (error) {
     throw fileError(error, `cannot write to ${name}`);
