@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -125,6 +125,9 @@ export async function writeDockerArchive(
   // written to at its beginning again, a stream cannot.
   await temp.use(async (path) => {
     await write(path);
-    await pipeline(createReadStream(path, { highWaterMark: 1024 * 1024 }), out, { signal });
+    // Opened before it streams: a stream that opens by itself, called off and its file removed, fails where nobody
+    // listens any more.
+    const file = await open(path, 'r');
+    await pipeline(file.createReadStream({ highWaterMark: 1024 * 1024 }), out, { signal });
   });
 }

@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import type { Content } from '../content.ts';
 import type { Digest } from '../digest.ts';
@@ -31,7 +31,7 @@ export async function spool(stream: Readable, temp: TempFiles, options: PutOptio
       ...written,
       path: file.path,
       reopenable: true,
-      open: async () => createReadStream(file.path, { highWaterMark: 1024 * 1024 }),
+      open: async () => (await open(file.path, 'r')).createReadStream({ highWaterMark: 1024 * 1024 }),
       dispose: file.dispose,
       [Symbol.asyncDispose]: file.dispose,
     };
