@@ -30,7 +30,9 @@ export function tryLock(path: string): FileLock | undefined {
   } catch (error) {
     database?.close();
     const problem = folderProblem(path);
-    if (isBusy(error, problem)) return undefined;
+    // A sweeper took the new file for one of a dead process, and away, before it was locked: nobody's fault.
+    const isSwept = problem === undefined && !existsSync(path);
+    if (isSwept || isBusy(error, problem)) return undefined;
     throw unwritable(path, problem ?? (error as Error).message, error);
   }
   return held(path, database);
