@@ -3,13 +3,16 @@ import type { Descriptor, Platform } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Image } from '../oci/image.ts';
 import type { FileDigests, Verdicts } from '../oci/stores/local-index.ts';
+import type { TempFiles } from '../oci/stores/temp-files.ts';
 import type { Target } from '../oci/target.ts';
 import type { BuildPlan } from '../plan/build-plan.ts';
 import type { Finding } from '../plan/detection.ts';
 import type { Emit } from '../plan/events.ts';
+import type { Project } from '../plan/project.ts';
 import type { BuildRequest, Strategy } from '../plan/request.ts';
 import type { LayerOrigin, SlugOutcome } from '../plan/result.ts';
 import type { ArchiveSource, Source } from '../source/source.ts';
+import type { Tree } from '../source/tree.ts';
 
 /** What earlier runs found out, kept in the local store. Verdicts are JSON; readers check what they get. */
 export interface Facts {
@@ -25,10 +28,29 @@ export interface ResolvedImage {
   readonly name: string | undefined;
 }
 
+/** Where the engines outside are and what they may see. */
+export interface EngineSettings {
+  /** The whole environment of an engine's process. */
+  readonly variables: Readonly<Record<string, string>>;
+  /** Docker Engine's address; undefined for the default socket. */
+  readonly dockerHost: string | undefined;
+  /** Folder of Docker's config, with credentials in it. */
+  readonly dockerConfig: string;
+  readonly insecureRegistries: readonly string[];
+}
+
 /** What `detect` and `plan` may use. They read; they build and write nothing. */
 export interface PlanContext {
   readonly facts: Facts;
   readonly signal: AbortSignal;
+  readonly engines: EngineSettings;
+  /**
+   * The source as a folder: itself, or an archive that the strict reader unpacked into a private one (once a run).
+   * Undefined for images, and for archives that are no tar.
+   */
+  openTree(source: Source): Promise<Tree | undefined>;
+  /** What the project's own files say; empty for sources without a tree. Throws PROJECT_FILE_INVALID. */
+  readProject(source: Source): Promise<Project>;
   /** The image a reference (with or without transport) names, for one platform; throws IMAGE_NOT_FOUND and the like. */
   resolveImage(reference: string, platform: Platform): Promise<ResolvedImage>;
   /** The manifest or index of an image source or image archive, not yet reduced to a platform. */
@@ -39,10 +61,12 @@ export interface PlanContext {
 
 export interface BuildContext extends PlanContext {
   readonly source: Source;
-  /** Values of the plan's variables. */
-  readonly env: Readonly<Record<string, string>>;
-  /** Forget what earlier runs found out. */
-  readonly rebuild: boolean;
+  /** Holds the values of what the plan only names. */
+  readonly request: BuildRequest;
+  /** A new, empty, private folder that is removed with the run. */
+  makeFolder(): Promise<string>;
+  /** Files of a moment. */
+  readonly temp: TempFiles;
   /** Where blobs go: the local store, a layout, or straight into a registry. */
   readonly sink: Target;
   readonly emit: Emit;

@@ -1,6 +1,6 @@
-import { STRATEGIES } from '../plan/request.ts';
+import { DOCKERFILE_ENGINES, PERMISSIONS, STRATEGIES } from '../plan/request.ts';
 import { Command, Option } from './commander.ts';
-import { collect, parseDestination, parsePair } from './flag-values.ts';
+import { collect, parseDestination, parsePair, parsePermission, parseSecret } from './flag-values.ts';
 import {
   compressionFlag,
   insecureFlag,
@@ -25,6 +25,49 @@ export function createSourceCommand() {
       new Option('--strategy <name>', 'how to build')
         .choices(['auto', ...STRATEGIES] as const)
         .default('auto' as const),
+    )
+    .option('-f, --file <path>', 'the Dockerfile, below the source')
+    .option('--target <stage>', 'the stage of the Dockerfile that becomes the image')
+    .addOption(
+      new Option(
+        '--build-arg <name[=value]>',
+        'an argument of the Dockerfile; without a value ours is taken (repeatable)',
+      ).argParser(collect((text) => text)),
+    )
+    .addOption(
+      new Option(
+        '--secret <id=name[,src=file|,env=var]>',
+        'a secret that steps may mount (repeatable)',
+      ).argParser(collect(parseSecret)),
+    )
+    .addOption(
+      new Option('--ssh <default|id=socket>', 'an SSH agent that steps may mount (repeatable)').argParser(
+        collect((text) => text),
+      ),
+    )
+    .addOption(
+      new Option('--engine <name>', 'what builds a Dockerfile')
+        .choices(['auto', ...DOCKERFILE_ENGINES] as const)
+        .default('auto' as const),
+    )
+    .addOption(
+      new Option('--cache-from <cache>', 'a cache to read, as BuildKit writes it (repeatable)').argParser(
+        collect((text) => text),
+      ),
+    )
+    .addOption(
+      new Option('--cache-to <cache>', 'a cache to write, as BuildKit writes it (repeatable)').argParser(
+        collect((text) => text),
+      ),
+    )
+    .option('--builder <image>', 'the builder image of the buildpacks')
+    .option('--attr <attribute>', 'the Nix attribute of the image')
+    .option('--nix-shell <file>', "run the project's build command in the shell of this Nix file")
+    .addOption(
+      new Option(
+        '--allow <what>',
+        `what is refused otherwise: ${PERMISSIONS.join(', ')} (repeatable)`,
+      ).argParser(collect(parsePermission)),
     )
     .option('--base <image>', 'base image, or scratch')
     .option('--stack <name>', "the slug's stack, as in heroku-24")

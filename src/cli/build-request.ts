@@ -31,6 +31,19 @@ export async function createBuildRequest(
     stackImages: config.stacks,
     processes: readProcesses(flags.process ?? []),
     env: await readVariables(flags, environment),
+    file: flags.file,
+    target: flags.target,
+    buildArgs: Object.fromEntries((flags.buildArg ?? []).map((text) => readBuildArg(text, environment))),
+    secrets: flags.secret ?? [],
+    ssh: flags.ssh ?? [],
+    engine: flags.engine,
+    cacheFrom: flags.cacheFrom ?? [],
+    cacheTo: flags.cacheTo ?? [],
+    builder: flags.builder,
+    attribute: flags.attr,
+    nixShell: flags.nixShell,
+    allow: flags.allow ?? [],
+    tenant: 'local',
     labels: Object.fromEntries(flags.label ?? []),
     platform: flags.platform ?? DEFAULT_PLATFORM,
     compression: flags.compression,
@@ -48,6 +61,16 @@ function readProcesses(pairs: readonly (readonly [string, string])[]): Record<st
     if (command.trim() === '') throw badValue('--process', name, 'the command is empty');
   }
   return Object.fromEntries(pairs);
+}
+
+/** `NAME=VALUE`, or a name whose value is ours; as with Docker's, the value may be empty. */
+function readBuildArg(text: string, environment: CliHost['environment']): readonly [string, string] {
+  const sign = text.indexOf('=');
+  const name = sign === -1 ? text : text.slice(0, sign);
+  if (!VARIABLE_NAME.test(name)) throw badValue('--build-arg', name, 'an argument is letters, digits and _');
+  const value = sign === -1 ? environment[name] : text.slice(sign + 1);
+  if (value === undefined) throw badValue('--build-arg', name, 'it is not set in the environment');
+  return [name, value];
 }
 
 /** Variables of files come first, so that --env can say otherwise. */

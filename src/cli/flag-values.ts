@@ -1,5 +1,5 @@
 import { DogwoodError } from '../errors.ts';
-import type { Destination } from '../plan/request.ts';
+import { type Destination, PERMISSIONS, type Permission, type SecretSource } from '../plan/request.ts';
 
 /** A flag's value that cannot be read. */
 export function badValue(flag: string, value: string, expected: string): DogwoodError {
@@ -68,6 +68,28 @@ export function parseQuorum(flag: string, text: string): Quorum {
 export function parseRegistryHost(flag: string, text: string): string {
   if (/^(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?$/.test(text)) return text.toLowerCase();
   throw badValue(flag, text, 'write the registry as HOST or HOST:PORT');
+}
+
+/** `id=NAME[,src=FILE|,env=VAR]`; with neither, the variable of that name is it. Throws USAGE. */
+export function parseSecret(text: string): SecretSource {
+  // A value that does not belong here may be the secret itself: no message shows more than the id.
+  const fields = new Map(
+    text.split(',').map((part) => part.split(/=(.*)/s, 2) as [string, string | undefined]),
+  );
+  const expected = 'write it as id=NAME, id=NAME,src=FILE or id=NAME,env=VARIABLE';
+  const [id, path, name] = [fields.get('id'), fields.get('src') ?? fields.get('source'), fields.get('env')];
+  const known = [...fields.keys()].every((key) => ['id', 'src', 'source', 'env', 'type'].includes(key));
+  if (!id || !known || (path !== undefined && name !== undefined))
+    throw badValue('--secret', id ?? '', expected);
+  if (path !== undefined) return { id, from: { kind: 'file', path } };
+  return { id, from: { kind: 'env', name: name ?? id } };
+}
+
+/** One of the things that must be allowed by name. Throws USAGE. */
+export function parsePermission(text: string): Permission {
+  const found = PERMISSIONS.find((permission) => permission === text);
+  if (found === undefined) throw badValue('--allow', text, `there are ${PERMISSIONS.join(', ')}`);
+  return found;
 }
 
 /** Collects a repeatable flag, each value checked as it is read. */

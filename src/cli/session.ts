@@ -1,4 +1,5 @@
 import { addAbortSignal } from 'node:stream';
+import { engineVariables } from '../engines/environment.ts';
 import { DogwoodError } from '../errors.ts';
 import type { PipelineEnvironment } from '../pipeline/environment.ts';
 import type { BuildEvent, Step } from '../plan/events.ts';
@@ -151,6 +152,7 @@ function createEnvironment(
     },
     dockerConfig: dockerConfigFolder(host),
     dockerHost: host.environment.DOCKER_HOST || undefined,
+    engineVariables: engineVariables(host.environment),
     insecureRegistries: [...(flags.insecureRegistry ?? []), ...config.insecureRegistries],
     clock: host.clock,
     ...run,

@@ -100,11 +100,12 @@ async function build(request: BuildRequest, session: Session, progress: Progress
     builder.build(plan, {
       ...context,
       source,
+      request,
+      temp: session.temp,
+      makeFolder: session.makeFolder,
       sink: sink.target,
       emit,
       logger,
-      env: request.env,
-      rebuild: request.rebuild,
     }),
   );
   const [references, pushTime] = await progress.step('push', () => deliver(built, sink, places, session));

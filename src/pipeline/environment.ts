@@ -12,6 +12,8 @@ export interface PipelineEnvironment {
   readonly dockerConfig: string;
   /** Docker Engine's socket or URL ($DOCKER_HOST); undefined for the default socket. */
   readonly dockerHost: string | undefined;
+  /** The variables of ours that engines may see (`engines/environment.ts`). */
+  readonly engineVariables: Readonly<Record<string, string>>;
   /** Registry hosts that may be spoken to in plain HTTP (`--insecure-registry`). */
   readonly insecureRegistries: readonly string[];
   /** Milliseconds, monotonic. */

@@ -7,6 +7,7 @@ import type { BuildRequest, Strategy } from '../plan/request.ts';
 import { chosenBuilder, detect } from './detect.ts';
 import type { PipelineEnvironment } from './environment.ts';
 import { imageArchiveMembers, openImageSource } from './image-archive.ts';
+import { projectReader } from './project.ts';
 import { imageResolver } from './resolve.ts';
 import { type Session, withSession } from './session.ts';
 import type { OpenedImage } from './transports.ts';
@@ -41,9 +42,12 @@ export function planBuild(request: BuildRequest, environment: PipelineEnvironmen
 /** What builders may use before anything is built. */
 export function planContext(session: Session): PlanContext {
   let opened: Promise<OpenedImage> | undefined;
+  const { engineVariables, dockerHost, dockerConfig, insecureRegistries, signal } = session.environment;
   return {
     facts: session.facts,
-    signal: session.environment.signal,
+    signal,
+    engines: { variables: engineVariables, dockerHost, dockerConfig, insecureRegistries },
+    ...projectReader(),
     resolveImage: imageResolver(session),
     imageArchiveMembers,
     // Planning and building ask for the same one source.

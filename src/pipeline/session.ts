@@ -1,3 +1,4 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Facts } from '../builders/builder.ts';
 import { createCredentialHelper } from '../engines/credential-helper.ts';
@@ -24,6 +25,8 @@ export interface Session {
   /** `push` when blobs will be put there: its token is asked for at once. */
   registry(reference: Reference, access: 'pull' | 'push'): Target;
   openSource(text: string): Promise<Source>;
+  /** A new, empty, private folder that is removed with the session. */
+  makeFolder(): Promise<string>;
   /** Something to be closed or removed with the session. */
   defer(close: () => Promise<void>): void;
   close(): Promise<void>;
@@ -67,8 +70,14 @@ async function openSession(environment: PipelineEnvironment): Promise<Session> {
         openUrl: (url) => openUrl(url, { http, signal }),
         signal,
       });
-      if (source.kind === 'archive') session.defer(source.dispose);
+      if (source.kind !== 'image') session.defer(source.dispose);
       return source;
+    },
+    async makeFolder() {
+      await mkdir(join(home, 'tmp'), { recursive: true });
+      const folder = await mkdtemp(join(home, 'tmp', 'work-'));
+      session.defer(() => rm(folder, { recursive: true, force: true }));
+      return folder;
     },
     defer: (close) => void closers.push(close),
     async close() {

@@ -1,12 +1,13 @@
 import type { Platform } from '../oci/descriptor.ts';
 import { type Digest, digestOf } from '../oci/digest.ts';
+import type { BuildpacksPlan } from './buildpacks-plan.ts';
+import type { DockerfilePlan } from './dockerfile-plan.ts';
+import type { NixPlan } from './nix-plan.ts';
+import type { Project } from './project.ts';
 import type { CompressionChoice, LayerMode, Strategy } from './request.ts';
+import type { Sourced } from './sourced.ts';
 
-/** A value and where it came from: `--stack`, `dogwood.toml`, `slug metadata`, ... */
-export interface Sourced<T> {
-  readonly value: T;
-  readonly from: string;
-}
+export type { Sourced };
 
 /** The base image, pinned when it could be resolved. */
 export interface PlannedBase {
@@ -46,7 +47,9 @@ export interface BuildPlan {
   readonly platform: Platform;
   readonly labels: Readonly<Record<string, string>>;
   readonly epoch: number;
-  readonly details: SlugPlan | ImagePlan;
+  readonly details: SlugPlan | ImagePlan | DockerfilePlan | BuildpacksPlan | NixPlan;
+  /** What the project's own files say of how it is run; absent for sources that are no tree. */
+  readonly project?: Project | undefined;
 }
 
 /** JSON with sorted keys and no white space: the same value always gives the same bytes. */

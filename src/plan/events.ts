@@ -15,7 +15,25 @@ export type BuildEvent =
       readonly total: number | null;
       readonly done: boolean;
     }
-  | { readonly type: 'log'; readonly step: Step; readonly stream: 'stdout' | 'stderr'; readonly line: string }
+  /** One thing an engine does: an instruction of a Dockerfile, a phase of the lifecycle, a derivation. */
+  | {
+      readonly type: 'task';
+      readonly step: Step;
+      /** The same for all events of one task, unique within the build. */
+      readonly id: string;
+      readonly name: string;
+      readonly state: 'started' | 'finished' | 'cached' | 'failed';
+      /** How long it took, once it is over. */
+      readonly milliseconds: number | null;
+    }
+  | {
+      readonly type: 'log';
+      readonly step: Step;
+      readonly stream: 'stdout' | 'stderr';
+      readonly line: string;
+      /** The task that said it, where that is known. */
+      readonly task?: string | undefined;
+    }
   | { readonly type: 'note'; readonly step: Step; readonly message: string }
   | { readonly type: 'warning'; readonly code: string; readonly message: string }
   | { readonly type: 'result'; readonly result: BuildResult };

@@ -20,6 +20,27 @@ export interface SlugMetadata {
 export type LayerMode = 'auto' | 'keep' | 'canonical';
 export type CompressionChoice = 'keep' | 'gzip' | 'zstd' | 'none';
 
+/** What builds Dockerfiles, in the order of preference. */
+export const DOCKERFILE_ENGINES = ['buildkit', 'buildx', 'docker', 'buildah'] as const;
+export type DockerfileEngine = (typeof DOCKERFILE_ENGINES)[number];
+
+/** Where the value of a build secret comes from. Holds no value. */
+export interface SecretSource {
+  readonly id: string;
+  readonly from:
+    | { readonly kind: 'file'; readonly path: string }
+    | { readonly kind: 'env'; readonly name: string };
+}
+
+/** What is refused unless it was allowed by name (`--allow`). */
+export const PERMISSIONS = [
+  'remote-frontend',
+  'trust-builder',
+  'nix-unsandboxed',
+  'nix-import-from-derivation',
+] as const;
+export type Permission = (typeof PERMISSIONS)[number];
+
 /** What somebody asked for. Holds names and choices, never the value of a secret. */
 export interface BuildRequest {
   /** As written: a path, `-`, a URL or TRANSPORT:NAME. */
@@ -36,6 +57,27 @@ export interface BuildRequest {
   readonly stackImages: Readonly<Record<string, string>>;
   readonly processes: Readonly<Record<string, string>>;
   readonly env: Readonly<Record<string, string>>;
+  /** Path of the Dockerfile below the source's root. */
+  readonly file?: string | undefined;
+  /** Stage of the Dockerfile that becomes the image. */
+  readonly target?: string | undefined;
+  readonly buildArgs: Readonly<Record<string, string>>;
+  readonly secrets: readonly SecretSource[];
+  /** Agents that a step may reach (`RUN --mount=type=ssh`): `default`, or ID=SOCKET. */
+  readonly ssh: readonly string[];
+  readonly engine: DockerfileEngine | 'auto';
+  /** Caches to read from and write to, as BuildKit writes them: `type=registry,ref=...`. */
+  readonly cacheFrom: readonly string[];
+  readonly cacheTo: readonly string[];
+  /** Builder image of the buildpacks. */
+  readonly builder?: string | undefined;
+  /** Nix attribute of the image. */
+  readonly attribute?: string | undefined;
+  /** Run the project's build command in the shell of this Nix file, a path below the source's root. */
+  readonly nixShell?: string | undefined;
+  readonly allow: readonly Permission[];
+  /** Whose build this is: caches are kept apart by it. */
+  readonly tenant: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly platform: Platform;
   readonly compression: CompressionChoice;

@@ -8,6 +8,7 @@ import type { TempFiles } from '../oci/stores/temp-files.ts';
 import { type RemoteAnswer, remoteContent } from './remote.ts';
 import type { ArchiveSource, Source } from './source.ts';
 import { spool } from './spool.ts';
+import { openTree } from './tree.ts';
 
 const READ_BYTES = 1024 * 1024;
 
@@ -58,7 +59,9 @@ async function openPath(text: string): Promise<Source> {
       cause,
     });
   });
-  if (found.isDirectory()) return { kind: 'tree', name: basename(path), root: path };
+  if (found.isDirectory()) {
+    return { kind: 'tree', name: basename(path), tree: await openTree(path), dispose: async () => {} };
+  }
   if (!found.isFile()) {
     throw new DogwoodError('SOURCE_UNREADABLE', `${text} is neither a file nor a folder`, {
       hint: 'Pipe it in with `-` as the source.',

@@ -1,5 +1,6 @@
 import type { Content } from '../oci/content.ts';
 import type { FileStamp } from '../oci/stores/local-index.ts';
+import type { Tree } from './tree.ts';
 
 /** One file of bytes: a slug, a source tarball, an image archive. */
 export interface ArchiveSource {
@@ -18,11 +19,13 @@ export interface ArchiveSource {
   dispose(): Promise<void>;
 }
 
-/** A folder. Read-only. */
+/** A folder: of this machine, or fetched into a private one. */
 export interface TreeSource {
   readonly kind: 'tree';
   readonly name: string;
-  readonly root: string;
+  readonly tree: Tree;
+  /** Removes what was fetched. */
+  dispose(): Promise<void>;
 }
 
 /** An image, named with its transport. */

@@ -114,10 +114,13 @@ describe('which command', () => {
 
 describe('wrong usage', () => {
   test.each([
-    [['--builder', 'x'], "unknown option '--builder'"],
-    [['--secret', 'id=x'], "unknown option '--secret'"],
+    [['--secret', 'src=x'], '--secret "": write it as id=NAME'],
+    [['--secret', 'id=x,src=a,env=b'], '--secret "x": write it as id=NAME'],
+    [['--secret', 'id=x,value=s3cret'], '--secret "x": write it as id=NAME'],
+    [['--allow', 'everything'], '--allow "everything": there are remote-frontend,'],
+    [['--build-arg', 'A-B=1'], '--build-arg "A-B"'],
     [['--sign', 'key'], "unknown option '--sign'"],
-    [['--engine', 'auto'], "unknown option '--engine'"],
+    [['--engine', 'kaniko'], "option '--engine <name>' argument 'kaniko' is invalid"],
     [['--strategy', 'magic'], "option '--strategy <name>' argument 'magic' is invalid"],
     [['--platform', 'linux'], 'not a platform: "linux"'],
     [['--timeout', 'soon'], '--timeout "soon"'],
@@ -166,6 +169,19 @@ describe('the request', () => {
       stackImages: {},
       processes: {},
       env: {},
+      file: undefined,
+      target: undefined,
+      buildArgs: {},
+      secrets: [],
+      ssh: [],
+      engine: 'auto',
+      cacheFrom: [],
+      cacheTo: [],
+      builder: undefined,
+      attribute: undefined,
+      nixShell: undefined,
+      allow: [],
+      tenant: 'local',
       labels: {},
       platform,
       compression: 'keep',
@@ -184,6 +200,19 @@ describe('the request', () => {
     words.push('--env', 'A=flag', '--env', 'OURS', '--env-file', join(folder, 'x.env'), '--label', 'a=b');
     words.push('--platform', 'linux/arm64', '--compression', 'zstd', '--layer', 'canonical', '--rebuild');
     words.push('--limit', 'maxTotalBytes=2G', '--limit', 'maxMembers=3');
+    words.push('-f', 'docker/Dockerfile', '--target', 'web', '--build-arg', 'X=1', '--build-arg', 'OURS');
+    words.push('--secret', 'id=a,src=/s', '--secret', 'id=b,env=B', '--secret', 'id=C', '--ssh', 'default');
+    words.push('--engine', 'buildkit', '--cache-from', 'type=local,src=c', '--cache-to', 'type=inline');
+    words.push(
+      '--builder',
+      'b/b:1',
+      '--attr',
+      'image',
+      '--nix-shell',
+      'shell.nix',
+      '--allow',
+      'trust-builder',
+    );
     const { request } = await requestOf(words, { OURS: 'here', SOURCE_DATE_EPOCH: '1700000000' });
     expect(request).toEqual({
       source: 'app.tgz',
@@ -195,6 +224,23 @@ describe('the request', () => {
       stackImages: {},
       processes: { web: 'a=b c' },
       env: { A: 'flag', B: 'two\nlines', OURS: 'here' },
+      file: 'docker/Dockerfile',
+      target: 'web',
+      buildArgs: { X: '1', OURS: 'here' },
+      secrets: [
+        { id: 'a', from: { kind: 'file', path: '/s' } },
+        { id: 'b', from: { kind: 'env', name: 'B' } },
+        { id: 'C', from: { kind: 'env', name: 'C' } },
+      ],
+      ssh: ['default'],
+      engine: 'buildkit',
+      cacheFrom: ['type=local,src=c'],
+      cacheTo: ['type=inline'],
+      builder: 'b/b:1',
+      attribute: 'image',
+      nixShell: 'shell.nix',
+      allow: ['trust-builder'],
+      tenant: 'local',
       labels: { a: 'b' },
       platform: { os: 'linux', architecture: 'arm64' },
       compression: 'zstd',

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { engineVariables } from '../../src/engines/environment.ts';
 import { silentLogger } from '../../src/log.ts';
 import type { PipelineEnvironment } from '../../src/pipeline/environment.ts';
 import type { BuildEvent } from '../../src/plan/events.ts';
@@ -13,6 +14,14 @@ export function buildRequest(source: string, changes: Partial<BuildRequest> = {}
     stackImages: {},
     processes: {},
     env: {},
+    buildArgs: {},
+    secrets: [],
+    ssh: [],
+    engine: 'auto',
+    cacheFrom: [],
+    cacheTo: [],
+    allow: [],
+    tenant: 'local',
     labels: {},
     platform: { os: 'linux', architecture: 'amd64' },
     compression: 'keep',
@@ -36,6 +45,7 @@ export function pipelineEnvironment(
     stdin: Readable.from([]),
     dockerConfig: `${home}/no-docker-config`,
     dockerHost: undefined,
+    engineVariables: engineVariables(process.env),
     insecureRegistries: [],
     clock: () => performance.now(),
     emit: (event) => void events.push(event),

@@ -72,7 +72,7 @@ async function buildSlug(plan: BuildPlan, context: BuildContext): Promise<Built>
       platform: plan.platform,
       owner: slug.owner,
       processes,
-      env: context.env,
+      env: context.request.env,
       labels: plan.labels,
       epoch: plan.epoch,
     },
@@ -132,7 +132,7 @@ async function putSlug(details: SlugPlan, facts: BaseFacts, context: BuildContex
       compression: details.compression,
       reading: readingOf(context.source.name, details.limits),
       canonicalOwner: canonicalOwner(accountsOf(facts)),
-      rebuild: context.rebuild,
+      rebuild: context.request.rebuild,
     },
     context,
   );

@@ -13,6 +13,10 @@ export function lineOf(event: BuildEvent, took: number | undefined): string | un
       return `${event.step}: ${event.state === 'failed' ? 'failed after' : 'done in'} ${formatDuration(took ?? 0)}`;
     case 'log':
       return `${event.step}| ${escapeControl(event.line)}`;
+    case 'task':
+      if (event.state === 'started') return `${event.step}: ${escapeControl(event.name)}`;
+      if (event.state === 'cached') return `${event.step}: ${escapeControl(event.name)}: cached`;
+      return `${event.step}: ${escapeControl(event.name)}: ${event.state === 'failed' ? 'failed after' : 'done in'} ${formatDuration(event.milliseconds ?? 0)}`;
     case 'note':
       return `${event.step}: ${escapeControl(event.message)}`;
     case 'warning':

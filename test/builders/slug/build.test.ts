@@ -161,9 +161,8 @@ describe('the same slug again', () => {
       const context = planContext(session);
       const { emit, logger } = environment;
       const plan = await slugBuilder.plan(spied, request, context);
-      const { rebuild, env } = request;
-      const sink = session.store;
-      const run = { ...context, source: spied, sink, emit, logger, rebuild, env };
+      const { temp, makeFolder, store: sink } = session;
+      const run = { ...context, source: spied, request, temp, makeFolder, sink, emit, logger };
       const image = await slugBuilder.build(plan, run);
       return { digest: image.descriptor.digest, opens };
     });
