@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Facts } from '../builders/builder.ts';
 import { createCredentialHelper } from '../engines/credential-helper.ts';
@@ -74,10 +74,11 @@ async function openSession(environment: PipelineEnvironment): Promise<Session> {
       return source;
     },
     async makeFolder() {
-      await mkdir(join(home, 'tmp'), { recursive: true });
-      const folder = await mkdtemp(join(home, 'tmp', 'work-'));
-      session.defer(() => rm(folder, { recursive: true, force: true }));
-      return folder;
+      // Named like a temporary file, so that the folder of a process that died is swept.
+      const folder = await session.temp.reserve();
+      session.defer(folder.dispose);
+      await mkdir(folder.path, { mode: 0o700 });
+      return folder.path;
     },
     defer: (close) => void closers.push(close),
     async close() {
