@@ -1,5 +1,4 @@
 import { lstatSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Tree } from '../tree.ts';
 import type { Ignore, IgnoreState } from './ignore.ts';
 
@@ -22,32 +21,62 @@ export interface ContextSize {
   readonly largest: readonly SizedPath[];
 }
 
+/** What lies directly in one folder. */
+interface Folder {
+  readonly state: IgnoreState | undefined;
+  bytes: number;
+  /** The largest files in it, largest first. */
+  largest: readonly SizedPath[];
+}
+
 /**
  * Adds up what of a tree is not left out, by the sizes that files say they have; links are not followed.
  * Throws SOURCE_UNREADABLE.
  */
 export async function contextSize(tree: Tree, ignore: Ignore, signal?: AbortSignal): Promise<ContextSize> {
-  const states = new Map<string, IgnoreState>();
-  const sums = new Map<string, number>();
-  let [files, bytes] = [0, 0];
+  const root: Folder = { state: undefined, bytes: 0, largest: [] };
+  const folders = new Map<string, Folder>([['', root]]);
+  let files = 0;
+  let [path, folder] = ['', root];
   await tree.walk(
-    ({ path, kind }) => {
-      const slash = path.lastIndexOf('/');
-      const state = ignore.step(path, kind === 'folder', states.get(path.slice(0, Math.max(slash, 0))));
-      if (kind === 'folder') {
-        if (!state.prune) states.set(path, state);
+    (entry) => {
+      // All of one folder come together.
+      const parent = parentOf(entry.path);
+      if (parent !== path) [path, folder] = [parent, folders.get(parent) ?? root];
+      const state = ignore.step(entry.path, entry.kind === 'folder', folder.state);
+      if (entry.kind === 'folder') {
+        if (!state.prune) folders.set(entry.path, { state, bytes: 0, largest: [] });
         return !state.prune;
       }
-      if (state.ignored || kind !== 'file') return false;
-      const size = sizeOf(join(tree.root, path));
+      if (state.ignored || entry.kind !== 'file') return false;
       files += 1;
-      bytes += size;
-      addTo(sums, path, size);
+      addFile(folder, entry.path, sizeOf(`${tree.root}/${entry.path}`));
       return false;
     },
     { maxEntries: Number.MAX_SAFE_INTEGER, signal },
   );
-  return { files, bytes, largest: largestOf(sums) };
+  const bytes = sumUp(folders);
+  return { files, bytes, largest: largestOf(folders) };
+}
+
+const parentOf = (path: string): string => path.slice(0, Math.max(path.lastIndexOf('/'), 0));
+
+function addFile(folder: Folder, path: string, bytes: number): void {
+  folder.bytes += bytes;
+  const least = folder.largest.at(-1);
+  if (folder.largest.length === NAMED && least !== undefined && least.bytes >= bytes) return;
+  folder.largest = [...folder.largest, { path, bytes }].sort(bySize).slice(0, NAMED);
+}
+
+const bySize = (a: SizedPath, b: SizedPath): number => b.bytes - a.bytes || (a.path < b.path ? -1 : 1);
+
+/** Adds each folder to the one it lies in; gives what is in all of them. Folders come behind the ones they lie in. */
+function sumUp(folders: ReadonlyMap<string, Folder>): number {
+  for (const [path, { bytes }] of [...folders].toReversed()) {
+    const parent = path === '' ? undefined : folders.get(parentOf(path));
+    if (parent !== undefined) parent.bytes += bytes;
+  }
+  return folders.get('')?.bytes ?? 0;
 }
 
 /** What to say of a context that is larger than 100 MB; undefined for others. */
@@ -64,26 +93,16 @@ function sizeOf(path: string): number {
   return lstatSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }
 
-/** To the file and to every folder that it lies in. */
-function addTo(sums: Map<string, number>, path: string, size: number): void {
-  for (let end = path.length; end > 0; end = path.lastIndexOf('/', end - 1)) {
-    const part = path.slice(0, end);
-    sums.set(part, (sums.get(part) ?? 0) + size);
-  }
-}
-
-function largestOf(sums: ReadonlyMap<string, number>): readonly SizedPath[] {
+function largestOf(folders: ReadonlyMap<string, Folder>): readonly SizedPath[] {
   const children = new Map<string, SizedPath[]>();
-  for (const [path, bytes] of sums) {
-    const folder = path.slice(0, Math.max(path.lastIndexOf('/'), 0));
-    const list = children.get(folder);
-    if (list === undefined) children.set(folder, [{ path, bytes }]);
-    else list.push({ path, bytes });
+  for (const [path, { bytes, largest }] of folders) {
+    children.set(path, [...largest]);
+    if (path !== '') children.get(parentOf(path))?.push({ path, bytes });
   }
-  const bySize = (a: SizedPath, b: SizedPath): number => b.bytes - a.bytes || (a.path < b.path ? -1 : 1);
   const filling = (entry: SizedPath): SizedPath => {
     const largest = children.get(entry.path)?.toSorted(bySize)[0];
     return largest !== undefined && largest.bytes >= entry.bytes * SHARE ? filling(largest) : entry;
   };
-  return (children.get('') ?? []).toSorted(bySize).slice(0, NAMED).map(filling);
+  const top = (children.get('') ?? []).filter(({ bytes }) => bytes > 0);
+  return top.toSorted(bySize).slice(0, NAMED).map(filling);
 }

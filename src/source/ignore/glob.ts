@@ -24,7 +24,8 @@ export type Matches = (path: string) => boolean;
  * matched by following all possibilities at once, in time that is at most the pattern's length times the path's.
  */
 export function compileGlob(tokens: readonly GlobToken[]): Matches {
-  return simpleMatch(tokens) ?? ((path) => simulate(tokens, path));
+  const steps = expand(tokens);
+  return simpleMatch(tokens) ?? ((path) => simulate(steps, path));
 }
 
 /** The common forms without any trying: TEXT, TEXT*, *TEXT, TEXT*TEXT; each may begin with folders or end with rest. */
@@ -72,8 +73,7 @@ function expand(tokens: readonly GlobToken[]): readonly Step[] {
 }
 
 /** Keeps every place of the pattern where one can be after each character. */
-function simulate(pattern: readonly GlobToken[], path: string): boolean {
-  const steps = expand(pattern);
+function simulate(steps: readonly Step[], path: string): boolean {
   let places = reach(new Set([0]), steps);
   for (const character of path) {
     const next = new Set<number>();
