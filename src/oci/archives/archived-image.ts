@@ -109,7 +109,7 @@ async function readLayer(
     );
   }
   const digest = await digestCompressed(
-    source.open(),
+    await source.open(),
     compression,
     diffId,
     `${path} in ${archive.name}`,
