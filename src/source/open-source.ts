@@ -4,10 +4,10 @@ import { basename, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { DogwoodError } from '../errors.ts';
 import { stampFile } from '../oci/stores/local-index.ts';
+import { spool } from '../oci/stores/spool.ts';
 import type { TempFiles } from '../oci/stores/temp-files.ts';
 import { type RemoteAnswer, remoteContent } from './remote.ts';
 import type { ArchiveSource, Source } from './source.ts';
-import { spool } from './spool.ts';
 
 const READ_BYTES = 1024 * 1024;
 

@@ -51,7 +51,7 @@ export function createBlobFiles(directory: string, temp: TempFiles, name: string
         return result(expected, expected.digest, there, 'existing');
       }
       return await temp.use(async (path) => {
-        const written = await writeVerified(path, content, expected, name, { ...options, sync: true });
+        const written = await writeVerified(path, content, expected, name, options);
         await moveInto(directory, path, written.digest, name);
         return result(expected, written.digest, written.size, 'sent');
       });
@@ -63,9 +63,9 @@ export function createBlobFiles(directory: string, temp: TempFiles, name: string
 export async function writeVerified(
   path: string,
   content: Content,
-  expected: Partial<Expectation>,
+  expected: Expectation,
   name: string,
-  { signal, onBytes, sync = false }: PutOptions & { readonly sync?: boolean } = {},
+  { signal, onBytes }: PutOptions,
 ): Promise<{ digest: Digest; size: number }> {
   signal?.throwIfAborted();
   const digester = createDigester(
@@ -83,7 +83,7 @@ export async function writeVerified(
     if (wrong !== null) throw wrong;
     // For exchange between users, as skopeo and umoci write them; the folder's mode is where the umask counts.
     await file.chmod(0o644);
-    if (sync) await file.sync();
+    await file.sync();
     return { digest, size: digester.size };
   } catch (error) {
     // An aborted stream only says that it was; the signal knows why.
@@ -99,7 +99,7 @@ async function drain(
   stream: Readable,
   file: FileHandle,
   digester: Digester,
-  expected: Partial<Expectation>,
+  expected: Expectation,
   name: string,
   onBytes: ((count: number) => void) | undefined,
 ): Promise<void> {

@@ -1,8 +1,6 @@
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
 import { isDigest } from '../digest.ts';
 import type { ListedImage, ListingTarget } from '../listing.ts';
-import type { PutOptions } from '../target.ts';
 import { createBlobFiles, makeFolder } from './blob-files.ts';
 import { openDatabase } from './database.ts';
 import { mustBeThere, resolveBlob } from './layout.ts';
@@ -19,7 +17,6 @@ import {
   type Verdicts,
   verdictsIn,
 } from './local-index.ts';
-import { type Spool, spool } from './spool.ts';
 import { createTempFiles } from './temp-files.ts';
 
 /** What this machine has built, fetched and found out; shared by all processes that use the same home. */
@@ -30,8 +27,6 @@ export interface LocalStore extends ListingTarget {
   readonly locations: Locations;
   readonly verdicts: Verdicts;
   readonly fileDigests: FileDigests;
-  /** Keeps a stream aside that cannot be read twice; swept if this process dies before `dispose`. */
-  spool(stream: Readable, options?: PutOptions): Promise<Spool>;
   /** Closes the index; the store is not used afterwards. */
   close(): void;
   [Symbol.dispose](): void;
@@ -89,7 +84,6 @@ export async function openLocalStore(home: string, options: LocalStoreOptions = 
       const others = (await roots.list()).filter((root) => !known.has(root.digest));
       return [...named, ...others.map((descriptor) => ({ descriptor }))];
     },
-    spool: (stream, spoolOptions) => spool(stream, temp, spoolOptions),
     close: () => database.close(),
     [Symbol.dispose]: () => database.close(),
   };
