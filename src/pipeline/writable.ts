@@ -16,7 +16,9 @@ export async function openWritable(
 ): Promise<Place> {
   const { dockerHost, signal } = session.environment;
   const { temp } = session;
-  if (name.transport === 'local') return { kind: 'store', target: session.store, tag: name.name };
+  if (name.transport === 'local') {
+    return { kind: 'store', target: await session.openStore(), tag: name.name };
+  }
   if (name.transport === 'oci') {
     return {
       kind: 'store',
