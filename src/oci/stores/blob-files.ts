@@ -22,6 +22,8 @@ export interface BlobFiles {
   has(descriptor: Descriptor): Promise<boolean>;
   open(descriptor: Descriptor, options?: OpenOptions): Promise<Readable>;
   put(content: Content, expected: Expectation, options?: PutOptions): Promise<PutResult>;
+  /** Gives a file that was written by `writeVerified` in the same file system its place and name. */
+  adopt(path: string, digest: Digest): Promise<void>;
 }
 
 /** @param name of the store, for messages */
@@ -38,22 +40,18 @@ export function createBlobFiles(directory: string, temp: TempFiles, name: string
     size,
     has: async (descriptor) => (await size(descriptor.digest)) === descriptor.size,
 
-    async open(descriptor, { verify = true, signal } = {}) {
-      signal?.throwIfAborted();
-      const stream = await openFile(pathOf(descriptor.digest), descriptor, name);
-      const source = verify ? verified(stream, descriptor, name) : stream;
-      return signal === undefined ? source : addAbortSignal(signal, source);
-    },
+    open: (descriptor, options) => openBlob(pathOf(descriptor.digest), descriptor, name, options),
+    adopt: (path, digest) => moveInto(directory, path, digest, name),
 
     async put(content, expected, options = {}) {
       const there = expected.digest === undefined ? undefined : await size(expected.digest);
       if (expected.digest !== undefined && there !== undefined && there === (expected.size ?? there)) {
-        return result(expected, expected.digest, there, 'existing');
+        return putResult(expected, expected.digest, there, 'existing');
       }
       return await temp.use(async (path) => {
         const written = await writeVerified(path, content, expected, name, options);
         await moveInto(directory, path, written.digest, name);
-        return result(expected, written.digest, written.size, 'sent');
+        return putResult(expected, written.digest, written.size, 'sent');
       });
     },
   };
@@ -172,6 +170,19 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
+/** The bytes of a blob that lies in a file. Throws BLOB_NOT_FOUND; DIGEST_MISMATCH or SIZE_MISMATCH fail the stream. */
+export async function openBlob(
+  path: string,
+  descriptor: Descriptor,
+  name: string,
+  { verify = true, signal }: OpenOptions = {},
+): Promise<Readable> {
+  signal?.throwIfAborted();
+  const stream = await openFile(path, descriptor, name);
+  const source = verify ? verified(stream, descriptor, name) : stream;
+  return signal === undefined ? source : addAbortSignal(signal, source);
+}
+
 async function openFile(path: string, descriptor: Descriptor, name: string): Promise<Readable> {
   let file: FileHandle;
   try {
@@ -197,7 +208,7 @@ async function statIfThere(path: string, name: string): Promise<Stats | undefine
   }
 }
 
-function result(
+export function putResult(
   expected: Expectation,
   digest: Digest,
   size: number,
