@@ -9,6 +9,7 @@ import { digestOf } from './digest.ts';
 import type { Image, Layer } from './image.ts';
 import { type Compression, layerCompression, MEDIA_TYPES, ociLayerType } from './media-types.ts';
 import type { PutOptions, Target } from './target.ts';
+import { tellingDamage } from './verify.ts';
 
 /** Two layers keep two cores busy; a layer's blocks are compressed in parallel as well. */
 const LAYERS_AT_ONCE = 2;
@@ -103,6 +104,7 @@ async function putLayer(
   };
   const known =
     present === compression ? { digest: layer.descriptor.digest, size: layer.descriptor.size } : {};
-  const { descriptor } = await into.put({ open, reopenable: true }, { mediaType, ...known }, options);
+  const put = () => into.put({ open, reopenable: true }, { mediaType, ...known }, options);
+  const { descriptor } = await tellingDamage(layer.from, layer.descriptor, put);
   return descriptor;
 }

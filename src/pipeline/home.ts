@@ -43,6 +43,7 @@ function lazyStore(open: () => Promise<LocalStore>): ListingTarget {
     has: async (descriptor, signal) => (await open()).has(descriptor, signal),
     open: async (descriptor, options) => (await open()).open(descriptor, options),
     put: async (content, expected, options) => (await open()).put(content, expected, options),
+    discardDamaged: async (descriptor) => (await open()).discardDamaged?.(descriptor),
     resolve: async (reference, signal) => (await open()).resolve(reference, signal),
     tag: async (descriptor, tag, signal) => (await open()).tag(descriptor, tag, signal),
     addRoot: async (descriptor, signal) => (await open()).addRoot?.(descriptor, signal),

@@ -9,6 +9,7 @@ import type { Descriptor } from '../descriptor.ts';
 import { createDigester, type Digest, type Digester, digestAlgorithm } from '../digest.ts';
 import type { OpenOptions, PutOptions, PutResult } from '../target.ts';
 import { mismatch, notFound, sizeMismatch, verified } from '../verify.ts';
+import { removeIfDamaged } from './damaged.ts';
 import { errnoOf, fileError } from './file-errors.ts';
 import type { TempFiles } from './temp-files.ts';
 
@@ -26,8 +27,18 @@ export interface BlobFiles {
   adopt(path: string, digest: Digest): Promise<void>;
 }
 
+interface BlobFilesOptions {
+  /** Removes a blob that a verified read finds damaged. For stores that are a cache, not somebody's images. */
+  readonly discardsDamaged?: boolean;
+}
+
 /** @param name of the store, for messages */
-export function createBlobFiles(directory: string, temp: TempFiles, name: string): BlobFiles {
+export function createBlobFiles(
+  directory: string,
+  temp: TempFiles,
+  name: string,
+  { discardsDamaged = false }: BlobFilesOptions = {},
+): BlobFiles {
   const pathOf = (digest: Digest): string => join(directory, blobPath(digest));
 
   const size = async (digest: Digest): Promise<number | undefined> => {
@@ -40,7 +51,11 @@ export function createBlobFiles(directory: string, temp: TempFiles, name: string
     size,
     has: async (descriptor) => (await size(descriptor.digest)) === descriptor.size,
 
-    open: (descriptor, options) => openBlob(pathOf(descriptor.digest), descriptor, name, options),
+    open(descriptor, options) {
+      const path = pathOf(descriptor.digest);
+      const onMismatch = discardsDamaged ? () => removeIfDamaged(path, descriptor.digest) : undefined;
+      return openBlob(path, descriptor, name, { ...options, onMismatch });
+    },
     adopt: (path, digest) => moveInto(directory, path, digest, name),
 
     async put(content, expected, options = {}) {
@@ -170,16 +185,21 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
+interface OpenBlobOptions extends OpenOptions {
+  /** Waited for before a verified stream fails. */
+  readonly onMismatch?: (() => Promise<void>) | undefined;
+}
+
 /** The bytes of a blob that lies in a file. Throws BLOB_NOT_FOUND; DIGEST_MISMATCH or SIZE_MISMATCH fail the stream. */
 export async function openBlob(
   path: string,
   descriptor: Descriptor,
   name: string,
-  { verify = true, signal }: OpenOptions = {},
+  { verify = true, signal, onMismatch }: OpenBlobOptions = {},
 ): Promise<Readable> {
   signal?.throwIfAborted();
   const stream = await openFile(path, descriptor, name);
-  const source = verify ? verified(stream, descriptor, name) : stream;
+  const source = verify ? verified(stream, descriptor, name, onMismatch) : stream;
   return signal === undefined ? source : addAbortSignal(signal, source);
 }
 

@@ -3,6 +3,7 @@ import { DogwoodError } from '../../errors.ts';
 import { isDigest } from '../digest.ts';
 import type { ListedImage, ListingTarget } from '../listing.ts';
 import { createBlobFiles, makeFolder } from './blob-files.ts';
+import { removeIfDamaged } from './damaged.ts';
 import { type Database, openDatabase } from './database.ts';
 import { mustBeThere, resolveBlob } from './layout.ts';
 import {
@@ -53,7 +54,7 @@ export async function openLocalStore(home: string, options: LocalStoreOptions = 
   const { temp, database } = await makeHome(home).catch((error: unknown) => {
     throw namingHome(error);
   });
-  const blobs = createBlobFiles(home, temp, `${name} ${home}`);
+  const blobs = createBlobFiles(home, temp, `${name} ${home}`, { discardsDamaged: true });
   const names = namesIn(database, now);
   const roots = rootsIn(database, now);
 
@@ -68,6 +69,7 @@ export async function openLocalStore(home: string, options: LocalStoreOptions = 
     has: blobs.has,
     open: blobs.open,
     put: blobs.put,
+    discardDamaged: ({ digest }) => removeIfDamaged(blobs.path(digest), digest),
     async resolve(reference, signal) {
       if (isDigest(reference)) return await resolveBlob(store, blobs, reference, signal);
       return await names.get(reference);
