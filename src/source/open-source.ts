@@ -23,7 +23,7 @@ export interface SourceEnvironment {
   readonly stdin: Readable;
   /** For what must be kept aside. */
   readonly temp: TempFiles;
-  /** GETs an http(s) URL; throws FETCH_FAILED. */
+  /** GETs an http(s) URL; throws FETCH_*. */
   readonly openUrl: (url: string, signal: AbortSignal) => Promise<RemoteAnswer>;
   readonly signal: AbortSignal;
 }

@@ -265,7 +265,7 @@ describe('one pass', () => {
       () => ({ code: 'none', message: '' }),
       (error) => error,
     );
-    expect(code).toBe('FETCH_FAILED');
+    expect(code).toBe('FETCH_DENIED');
     expect(message).toContain('403');
     expect(message).not.toContain('secret');
     expect(await leftovers()).toEqual([]);
