@@ -104,7 +104,7 @@ describe('the program', () => {
 
 describe('failures', () => {
   test('wrong usage: exit code 2, nothing on standard output', async () => {
-    const { exitCode, stdout, stderr } = await run(['--builder', 'x']);
+    const { exitCode, stdout, stderr } = await run(['--sign', 'x']);
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
     expect(stderr).toBe("error[USAGE]: unknown option '--builder'\nhint: See `build --help`.\n");
   });
