@@ -106,7 +106,7 @@ describe('failures', () => {
   test('wrong usage: exit code 2, nothing on standard output', async () => {
     const { exitCode, stdout, stderr } = await run(['--sign', 'x']);
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
-    expect(stderr).toBe("error[USAGE]: unknown option '--builder'\nhint: See `build --help`.\n");
+    expect(stderr).toBe("error[USAGE]: unknown option '--sign'\nhint: See `build --help`.\n");
   });
 
   test('a source that is not there: exit code 1, the document, and no control character', async () => {
