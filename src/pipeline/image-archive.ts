@@ -1,5 +1,6 @@
 import { DogwoodError } from '../errors.ts';
 import { findImage } from '../oci/listing.ts';
+import { spool } from '../oci/stores/spool.ts';
 import { createTarReader } from '../oci/tar/reader.ts';
 import { HEAD_BYTES, headOutput } from '../source/is-tar.ts';
 import type { ArchiveSource, Source } from '../source/source.ts';
@@ -50,7 +51,8 @@ export async function openImageSource(source: Source, session: Session): Promise
 
 /** An image archive is read by offset, so one that comes as a stream has to lie in a file first. */
 async function keepAside(source: ArchiveSource, session: Session): Promise<string> {
-  const kept = await session.store.spool(await source.content.open(), { signal: session.environment.signal });
+  const kept = await spool(await source.content.open(), session.temp);
   session.defer(() => kept.dispose());
+  await kept.whole();
   return kept.path;
 }
