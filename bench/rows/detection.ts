@@ -21,8 +21,11 @@ export async function detectionRows(bench: Bench): Promise<Result[]> {
       const { stdout } = await run(process.execPath, [join(import.meta.dirname, '../context-size.ts'), tree]);
       return Number(stdout);
     };
-    const findAll = find && (async () => (await run(find, [tree])).seconds);
-    const findSizes = find && (async () => (await run(find, [tree, '-type', 'f', '-size', '+1M'])).seconds);
+    const findAll = find === undefined ? undefined : async () => (await run(find, [tree])).seconds;
+    const findSizes =
+      find === undefined
+        ? undefined
+        : async () => (await run(find, [tree, '-type', 'f', '-size', '+1M'])).seconds;
     const rounds = bench.small ? bench.rounds : Math.max(bench.rounds, 7);
     return [
       ...(await compare(
