@@ -1,6 +1,7 @@
 import type { DockerEngine } from '../../engines/docker.ts';
 import { DogwoodError } from '../../errors.ts';
 import type { PipelineEnvironment } from '../../pipeline/environment.ts';
+import type { LoadedImage } from '../../pipeline/run.ts';
 import { Command, Option } from '../commander.ts';
 import { badValue, collect } from '../flag-values.ts';
 import { insecureFlag, progressFlag } from '../flags.ts';
@@ -26,7 +27,7 @@ export function createRunCommand(host: CliHost, finish: (exitCode: number) => vo
       new Option(
         '-p, --port <port>',
         'port of this machine for a web process (default: any free one)',
-      ).argParser(parsePort),
+      ).argParser((text) => parsePort(text)),
     )
     .addOption(
       new Option('--env <name[=value]>', 'a variable; without a value ours is taken (repeatable)').argParser(
@@ -64,10 +65,10 @@ export function createRunCommand(host: CliHost, finish: (exitCode: number) => vo
     });
 }
 
-function parsePort(text: string): number {
+function parsePort(text: string, what = '--port'): number {
   const port = Number(text);
   if (/^[0-9]{1,5}$/.test(text) && port > 0 && port < 65536) return port;
-  throw badValue('--port', text, 'a port is a number from 1 to 65535');
+  throw badValue(what, text, 'a port is a number from 1 to 65535');
 }
 
 interface Words {
@@ -98,11 +99,6 @@ function splitWords(
   return { process: undefined, command: behind };
 }
 
-interface Loaded {
-  readonly imageId: string;
-  readonly processes: Readonly<Record<string, string>>;
-}
-
 interface Start {
   /** Arguments for the entrypoint; undefined leaves the image's own. */
   readonly arguments: readonly string[] | undefined;
@@ -110,11 +106,16 @@ interface Start {
 }
 
 /** The start contract of our launcher: nothing is web, a word a process type, and what follows `--` a command. */
-function chooseStart({ process, command }: Words, { processes }: Loaded): Start {
+function chooseStart({ process, command }: Words, { processes, hasCommand }: LoadedImage): Start {
   const known = Object.keys(processes);
   if (command !== undefined) {
     // An image that others made has an entrypoint of its own, which may not know our `--`.
     return { arguments: known.length > 0 ? ['--', ...command] : command, isWeb: false };
+  }
+  if (process === undefined && !hasCommand) {
+    throw new DogwoodError('PROCESS_INVALID', 'the image does not say what to run', {
+      hint: 'Write a command behind --, as in `build run IMAGE -- COMMAND`.',
+    });
   }
   if (process === undefined)
     return { arguments: undefined, isWeb: known.length === 0 || known.includes('web') };
@@ -167,8 +168,9 @@ async function runContainer(
   }
 }
 
-function portOf(variables: Readonly<Record<string, string>>): number {
-  return variables.PORT === undefined ? CONTAINER_PORT : parsePort(variables.PORT);
+/** An empty PORT is none, as for the launcher in the image. */
+function portOf({ PORT }: Readonly<Record<string, string>>): number {
+  return PORT ? parsePort(PORT, 'the variable PORT') : CONTAINER_PORT;
 }
 
 /** In a terminal of its own the application gets every key as it is pressed, Ctrl-C too. */
