@@ -107,9 +107,9 @@ export function inflatePass(source: Readable, reading: SlugReading, also: TarHan
   async function* tar(): AsyncGenerator<Uint8Array> {
     const reader = createTarReader(
       {
-        entry(entry) {
-          inspector.entry(entry);
-          also.entry(entry);
+        entry(entry, placement) {
+          inspector.entry(entry, placement);
+          also.entry(entry, placement);
         },
         data(bytes) {
           inspector.data(bytes);
