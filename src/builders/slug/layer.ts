@@ -191,7 +191,10 @@ async function putTranscoded(
 
   let transcoding: Transcoding | undefined;
   const open = async (): Promise<Readable> => {
-    transcoding = transcode(await source.content.open(), options.reading, options.canonicalOwner);
+    const slug = await source.content.open();
+    // Compressors copy what they take.
+    const lent = compression !== 'none';
+    transcoding = transcode(slug, options.reading, options.canonicalOwner, { lent });
     return Readable.from(compress(transcoding.output, { compression }), {
       objectMode: false,
       highWaterMark: READ_BYTES,

@@ -2,7 +2,7 @@
 export interface OutputBlocks {
   /** Takes a piece in. A large one is kept as it is and must stay valid until it was taken out. */
   add(bytes: Uint8Array): void;
-  /** What was added since, in order. The memory is used again with the next `add`. */
+  /** What was added since, in order. */
   take(): readonly Uint8Array[];
 }
 
@@ -10,8 +10,11 @@ export interface OutputBlocks {
 const LARGE_BYTES = 32 * 1024;
 const BLOCK_BYTES = 256 * 1024;
 
-/** Blocks whose memory is used again and again: what is thrown away outside the JavaScript heap is collected late. */
-export function createOutputBlocks(): OutputBlocks {
+/**
+ * @param again use the memory of blocks again with the `add` that follows a `take`: what is thrown away outside the
+ *   JavaScript heap is collected late, and peak memory is promised
+ */
+export function createOutputBlocks(again: boolean): OutputBlocks {
   const blocks: Buffer[] = [];
   let used = 0;
   /** The block being filled, and what of it is not in `pieces` yet. */
@@ -53,6 +56,7 @@ export function createOutputBlocks(): OutputBlocks {
       pieces = [];
       filling = undefined;
       used = 0;
+      if (!again) blocks.length = 0;
       return taken;
     },
   };

@@ -13,7 +13,7 @@ import type { Owner } from './user.ts';
 export const TRANSCODER_VERSION = 1;
 
 export interface Transcoding {
-  /** The canonical tar, uncompressed. Each piece is valid until the next one is asked for. */
+  /** The canonical tar, uncompressed. */
   readonly output: AsyncIterable<Uint8Array>;
   /** Digest of the canonical tar, after the output has ended. */
   readonly diff: Digester;
@@ -85,9 +85,16 @@ function canonicalHandler(owner: Owner, output: OutputBlocks): TarHandler {
  * Rewrites a slug entry by entry: only app/, canonical headers, one owner, no setuid; a folder that the archive left
  * out is added before what lies in it, since a runtime would make it as root. Order and times are the slug's own.
  * The output throws what the strict reader refuses, and TAR_LINK_UNSAFE for a hard link to what is left out.
+ *
+ * @param lent the consumer is done with each piece of the output when it asks for the next, so memory is used again
  */
-export function transcode(source: Readable, reading: SlugReading, owner: Owner): Transcoding {
-  const blocks = createOutputBlocks();
+export function transcode(
+  source: Readable,
+  reading: SlugReading,
+  owner: Owner,
+  { lent = false }: { readonly lent?: boolean } = {},
+): Transcoding {
+  const blocks = createOutputBlocks(lent);
   const diff = createDigester();
   const pass = inflatePass(source, reading, canonicalHandler(owner, blocks));
 
