@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { PassThrough, Readable } from 'node:stream';
+import type { DecoderUse } from '../../oci/compression/decoder.ts';
 import { gunzipStrict } from '../../oci/compression/gzip-framing.ts';
 import { createDigester, type Digest } from '../../oci/digest.ts';
 import { createTarReader, type TarHandler } from '../../oci/tar/reader.ts';
@@ -45,7 +46,7 @@ export function keepPass(source: Readable, reading: SlugReading): KeepPass {
   const inspection = (async () => {
     const diff = createDigester();
     const reader = createTarReader(inspector, { limits: reading.limits });
-    const member = gunzipStrict(branch, { maxRatio: reading.limits.maxRatio });
+    const member = gunzipStrict(branch, { maxRatio: reading.limits.maxRatio, lent: true });
     for await (const bytes of member.output) {
       diff.update(bytes);
       reader.write(bytes);
@@ -81,7 +82,7 @@ export function keepPass(source: Readable, reading: SlugReading): KeepPass {
 }
 
 export interface InflatePass {
-  /** The tar inside, in step with the inspection. */
+  /** The tar inside, in step with the inspection; each piece is valid until the next one is asked for when lent. */
   readonly tar: AsyncIterable<Uint8Array>;
   /** After `tar` has ended. */
   verdict(): Inspection & { readonly diffId: Digest; readonly digest: Digest; readonly size: number };
@@ -91,7 +92,12 @@ export interface InflatePass {
  * Inflates a slug and puts it through the strict reader, telling `also` of every entry and its bytes. For the
  * transcoder: the verdict comes from the same pass.
  */
-export function inflatePass(source: Readable, reading: SlugReading, also: TarHandler): InflatePass {
+export function inflatePass(
+  source: Readable,
+  reading: SlugReading,
+  also: TarHandler,
+  { lent = false }: DecoderUse = {},
+): InflatePass {
   const inspector = createSlugInspector();
   const slug = createDigester();
   const diff = createDigester();
@@ -119,7 +125,7 @@ export function inflatePass(source: Readable, reading: SlugReading, also: TarHan
       },
       { limits: reading.limits },
     );
-    const member = gunzipStrict(hashed(), { maxRatio: reading.limits.maxRatio });
+    const member = gunzipStrict(hashed(), { maxRatio: reading.limits.maxRatio, lent });
     for await (const bytes of member.output) {
       diff.update(bytes);
       reader.write(bytes);

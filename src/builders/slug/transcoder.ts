@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { DogwoodError } from '../../errors.ts';
+import type { DecoderUse } from '../../oci/compression/decoder.ts';
 import { createDigester, type Digester } from '../../oci/digest.ts';
 import type { TarEntry } from '../../oci/tar/entry.ts';
 import type { TarHandler } from '../../oci/tar/reader.ts';
@@ -92,11 +93,11 @@ export function transcode(
   source: Readable,
   reading: SlugReading,
   owner: Owner,
-  { lent = false }: { readonly lent?: boolean } = {},
+  { lent = false }: DecoderUse = {},
 ): Transcoding {
   const blocks = createOutputBlocks(lent);
   const diff = createDigester();
-  const pass = inflatePass(source, reading, canonicalHandler(owner, blocks));
+  const pass = inflatePass(source, reading, canonicalHandler(owner, blocks), { lent });
 
   async function* output(): AsyncGenerator<Uint8Array> {
     for await (const _ of pass.tar) yield* drained();
