@@ -51,7 +51,7 @@ async function openSession(environment: PipelineEnvironment): Promise<Session> {
     logger: environment.logger,
     credentials: dockerCredentials(environment.dockerConfig, createCredentialHelper()),
   });
-  const store = await openLocalStore(home);
+  const store = await openLocalStore(home, { onDemand: true });
   const closers: (() => Promise<void>)[] = [async () => store.close(), async () => http.close()];
 
   const session: Session = {

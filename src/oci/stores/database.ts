@@ -65,6 +65,30 @@ export async function openDatabase(path: string, migrations: readonly string[]):
   };
 }
 
+/** A database that is opened with its first use: many a run (from a layout to a registry) never asks for anything. */
+export function databaseOnDemand(open: () => Promise<Database>): Database {
+  let opening: Promise<Database> | undefined;
+  let opened: Database | undefined;
+  let closed = false;
+  const use = (): Promise<Database> => {
+    opening ??= open().then((database) => {
+      opened = database;
+      if (closed) database.close();
+      return database;
+    });
+    return opening;
+  };
+  return {
+    all: async (sql, ...values) => (await use()).all(sql, ...values),
+    get: async (sql, ...values) => (await use()).get(sql, ...values),
+    run: async (sql, values, options) => (await use()).run(sql, values, options),
+    close() {
+      closed = true;
+      opened?.close();
+    },
+  };
+}
+
 function migrate(database: DatabaseSync, migrations: readonly string[], path: string): void {
   if (versionOf(database, migrations, path) === migrations.length) return;
   database.exec('BEGIN IMMEDIATE');

@@ -4,7 +4,7 @@ import { isDigest } from '../digest.ts';
 import type { ListedImage, ListingTarget } from '../listing.ts';
 import type { PutOptions } from '../target.ts';
 import { createBlobFiles, makeFolder } from './blob-files.ts';
-import { openDatabase } from './database.ts';
+import { databaseOnDemand, openDatabase } from './database.ts';
 import { mustBeThere, resolveBlob } from './layout.ts';
 import {
   type FileDigests,
@@ -40,6 +40,8 @@ export interface LocalStore extends ListingTarget {
 export interface LocalStoreOptions {
   /** Milliseconds since 1970. */
   readonly now?: () => number;
+  /** Opens the index with its first use, and throws then what is wrong with it. */
+  readonly onDemand?: boolean;
 }
 
 /**
@@ -53,10 +55,11 @@ export async function openLocalStore(home: string, options: LocalStoreOptions = 
   const name = 'local store';
   // Images of private applications: nobody else's business, whatever the umask.
   await makeFolder(home, 0o700);
-  await makeFolder(join(home, 'tmp'), 0o700);
+  await makeFolder(join(home, 'tmp'), 0o700, { lasting: false });
   const temp = createTempFiles(join(home, 'tmp'));
   const blobs = createBlobFiles(home, temp, `${name} ${home}`);
-  const database = await openDatabase(join(home, 'index.sqlite'), MIGRATIONS);
+  const openIndex = () => openDatabase(join(home, 'index.sqlite'), MIGRATIONS);
+  const database = options.onDemand ? databaseOnDemand(openIndex) : await openIndex();
   const names = namesIn(database, now);
   const roots = rootsIn(database, now);
 
