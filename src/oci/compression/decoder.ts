@@ -8,10 +8,10 @@ export type Decoder = Transform & { readonly bytesWritten: number };
 const EMPTY = new Uint8Array(0);
 
 /**
- * Output comes in pieces of 1 MiB (each costs a round trip to the main thread) and may run 4 MiB ahead: then the
+ * Output comes in pieces of 1 MiB (each costs a round trip to the main thread) and may run 2 MiB ahead: then the
  * thread pool inflates the next piece while the main thread hashes the last.
  */
-export const DECODER_OPTIONS = { chunkSize: 1024 * 1024, readableHighWaterMark: 4 * 1024 * 1024 } as const;
+export const DECODER_OPTIONS = { chunkSize: 1024 * 1024, readableHighWaterMark: 2 * 1024 * 1024 } as const;
 
 /** Input handed over at once: with the 16 KiB pieces of a socket the round trips would double the time. */
 const FEED_BYTES = 256 * 1024;

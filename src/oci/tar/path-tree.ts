@@ -24,10 +24,14 @@ export interface PathTree {
 const NODE_BYTES = 22;
 /** What the arrays below can hold, whatever a limit was raised to: beyond it names would be taken for others. */
 const MAX_LENGTH = 0xffff;
-const MAX_BYTES = 0xffff_ffff;
+const MAX_BYTES = 0xc000_0000;
 
-const PAGE_NODES = 16 * 1024;
-const PAGE_BYTES = 256 * 1024;
+// Pages are as large as the buffers that come and go: small ones would settle in the gaps that those leave, where the
+// next buffer then no longer fits. Most archives need no whole page.
+const PAGE_NODES = 256 * 1024;
+const PAGE_BYTES = 1024 * 1024;
+const FIRST_NODES = 1024;
+const FIRST_BYTES = 16 * 1024;
 const MAX_FILL = 0.75;
 const NO_BYTES = new Uint8Array(0);
 
@@ -44,10 +48,10 @@ export function createPathTree(maxBytes: number): PathTree {
   // Keyed, so that nobody can choose names that all fall into one slot.
   const seed = randomBytes(4).readUInt32LE();
   let count = 1;
-  const parents = column(() => new Uint32Array(PAGE_NODES));
-  const starts = column(() => new Uint32Array(PAGE_NODES));
-  const lengths = column(() => new Uint16Array(PAGE_NODES));
-  const kinds = column(() => new Uint8Array(PAGE_NODES));
+  const parents = column((nodes) => new Uint32Array(nodes));
+  const starts = column((nodes) => new Uint32Array(nodes));
+  const lengths = column((nodes) => new Uint16Array(nodes));
+  const kinds = column((nodes) => new Uint8Array(nodes));
   const names = createNames();
   // Node numbers; 0 is the root, which is nobody's child, and so marks a free slot.
   let slots = new Uint32Array(2048);
@@ -115,16 +119,18 @@ export function createPathTree(maxBytes: number): PathTree {
 }
 
 /** A number for each node. */
-function column(page: () => Uint8Array | Uint16Array | Uint32Array) {
-  const pages: (Uint8Array | Uint16Array | Uint32Array)[] = [];
+function column(page: (nodes: number) => Uint8Array | Uint16Array | Uint32Array) {
+  const pages = [page(FIRST_NODES)];
   return {
     get: (node: number): number => pages[Math.floor(node / PAGE_NODES)]?.[node % PAGE_NODES] ?? 0,
     set(node: number, value: number): void {
       const index = Math.floor(node / PAGE_NODES);
       let numbers = pages[index];
-      if (numbers === undefined) {
-        numbers = page();
-        pages[index] = numbers;
+      if (numbers === undefined || node % PAGE_NODES >= numbers.length) {
+        const whole = page(PAGE_NODES);
+        if (numbers !== undefined) whole.set(numbers);
+        numbers = whole;
+        pages[index] = whole;
       }
       numbers[node % PAGE_NODES] = value;
     },
@@ -133,25 +139,29 @@ function column(page: () => Uint8Array | Uint16Array | Uint32Array) {
 
 /** Names one behind the other; each lies in one page. */
 function createNames() {
-  const pages: Uint8Array[] = [];
+  const pages = [new Uint8Array(FIRST_BYTES)];
   const page = (start: number): Uint8Array => pages[Math.floor(start / PAGE_BYTES)] ?? NO_BYTES;
   let size = 0;
+  let next = 0;
+  let room = FIRST_BYTES;
   return {
-    /** Bytes in use, with what is left empty at the ends of pages. */
+    /** Bytes of all names. */
     get size() {
       return size;
     },
     page,
     /** Gives where the name starts. */
     add(name: Uint8Array): number {
-      const room = pages.length * PAGE_BYTES - size;
       if (name.length > room) {
-        size = pages.length * PAGE_BYTES;
+        next = pages.length * PAGE_BYTES;
+        room = PAGE_BYTES;
         pages.push(new Uint8Array(PAGE_BYTES));
       }
-      const start = size;
+      const start = next;
       page(start).set(name, start % PAGE_BYTES);
       size += name.length;
+      next += name.length;
+      room -= name.length;
       return start;
     },
     has(at: number, bytes: Uint8Array, start: number, end: number): boolean {
