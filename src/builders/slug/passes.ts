@@ -85,12 +85,12 @@ export interface InflatePass {
   /** The tar inside, in step with the inspection; each piece is valid until the next one is asked for when lent. */
   readonly tar: AsyncIterable<Uint8Array>;
   /** After `tar` has ended. */
-  verdict(): Inspection & { readonly diffId: Digest; readonly digest: Digest; readonly size: number };
+  verdict(): Inspection & { readonly digest: Digest; readonly size: number };
 }
 
 /**
  * Inflates a slug and puts it through the strict reader, telling `also` of every entry and its bytes. For the
- * transcoder: the verdict comes from the same pass.
+ * transcoder: the verdict comes from the same pass. The tar inside is not hashed, it becomes no layer.
  */
 export function inflatePass(
   source: Readable,
@@ -100,8 +100,7 @@ export function inflatePass(
 ): InflatePass {
   const inspector = createSlugInspector();
   const slug = createDigester();
-  const diff = createDigester();
-  let verdict: (Inspection & { diffId: Digest; digest: Digest; size: number }) | undefined;
+  let verdict: (Inspection & { digest: Digest; size: number }) | undefined;
 
   async function* hashed(): AsyncGenerator<Uint8Array> {
     for await (const chunk of source as AsyncIterable<Buffer>) {
@@ -127,7 +126,6 @@ export function inflatePass(
     );
     const member = gunzipStrict(hashed(), { maxRatio: reading.limits.maxRatio, lent });
     for await (const bytes of member.output) {
-      diff.update(bytes);
       reader.write(bytes);
       yield bytes;
     }
@@ -138,7 +136,6 @@ export function inflatePass(
       ...found,
       keep: several === undefined ? found.keep : null,
       change: found.change ?? several ?? null,
-      diffId: diff.digest(),
       digest: slug.digest(),
       size: slug.size,
     };
