@@ -1,4 +1,5 @@
 import type { Transform } from 'node:stream';
+import { setImmediate as turn } from 'node:timers/promises';
 import { DogwoodError, type ErrorCode } from '../../errors.ts';
 import type { ByteReader } from './byte-reader.ts';
 
@@ -46,6 +47,9 @@ export async function* runDecoder(
     for await (const chunk of decoder as AsyncIterable<Buffer<ArrayBuffer>>) {
       yield chunk;
       if (lent) giveBack(chunk);
+      // The event loop turns between two pieces: a decoder that has finished meanwhile gets its next one at once,
+      // instead of when all that lies here was hashed.
+      await turn();
     }
     // What was read too far is back in `input` before anyone reads on.
     await feeding;
