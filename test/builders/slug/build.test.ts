@@ -203,7 +203,10 @@ describe('the same slug again', () => {
     const temp = createTempFiles(home);
     const signal = new AbortController().signal;
     const openUrl = () => Promise.reject(new Error('no network'));
-    const source = await openSource(path, { stdin: Readable.from([]), temp, openUrl, signal });
+    const makeFolder = temporaryFolder;
+    const note = () => {};
+    const io = { stdin: Readable.from([]), temp, openUrl, makeFolder, engineVariables: {}, note, signal };
+    const source = await openSource(path, io);
     if (source.kind !== 'archive') throw new Error('no archive');
     // Some seconds from now: a file that changed a moment ago could change again unseen.
     using store = await openLocalStore(join(home, 'home'), { now: () => Date.now() + 5_000 });
