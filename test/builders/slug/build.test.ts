@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { gzipSync, zstdDecompressSync } from 'node:zlib';
+import { gunzipSync, gzipSync, zstdDecompressSync } from 'node:zlib';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { slugBuilder } from '../../../src/builders/slug/index.ts';
 import { knownVerdict } from '../../../src/builders/slug/layer.ts';
@@ -103,6 +103,16 @@ describe('a slug that needs no change', () => {
     if (kind === 'zstd') expect(digestOf(zstdDecompressSync(bytes))).toBe(slugLayer(result)?.diffId);
     if (kind === 'none') expect(slugLayer(result)?.diffId).toBe(slugLayer(result)?.digest);
   });
+});
+
+test('a slug of which only a canonical layer was made is read again to be kept, and known from then on', async () => {
+  const slug = keepable(text('./app/x', 'content'));
+  const path = await slugFile(slug);
+  await built(path, { layer: 'canonical' });
+  const expected = { digest: digestOf(slug), diffId: digestOf(gunzipSync(slug)) };
+  expect(slugLayer(await built(path))).toMatchObject(expected);
+  await built(path, { layer: 'canonical', rebuild: true });
+  expect(slugLayer(await built(path))).toMatchObject(expected);
 });
 
 describe('a slug that has to change', () => {
