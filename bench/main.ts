@@ -7,6 +7,7 @@ import type { Result } from './compare.ts';
 import { createInputs } from './inputs.ts';
 import { describeMachine } from './machine.ts';
 import { againRows } from './rows/again.ts';
+import { detectionRows } from './rows/detection.ts';
 import { imageRows } from './rows/images.ts';
 import { memoryRows } from './rows/memory.ts';
 import { slugRows } from './rows/slug.ts';
@@ -18,6 +19,7 @@ const GROUPS = {
   'start-up': startUpRows,
   slug: slugRows,
   again: againRows,
+  detection: detectionRows,
   images: imageRows,
   memory: memoryRows,
   throttled: throttledRows,
