@@ -9,6 +9,8 @@ export interface DockerBuildScope {
   readonly network: string;
   /** A name that no other image has. */
   readonly image: string;
+  /** Gives an image one more name (`REPOSITORY:TAG`), or moves that name here. Throws ENGINE_FAILED. */
+  nameImage(image: string, name: string): Promise<void>;
   /** Removes containers that are left, with their volumes, then the image's name and the network. Never throws. */
   close(): Promise<void>;
 }
@@ -31,15 +33,28 @@ export async function openDockerBuildScope(host: string | undefined): Promise<Do
   const network = `dogwood-build-${id}`;
   const image = `dogwood.local/build/${id}:latest`;
   await docker.createNetwork({ Name: network, Driver: 'bridge' }).catch((cause: Error) => {
-    throw new DogwoodError('ENGINE_FAILED', `Docker makes no network for the build: ${cause.message}`, { cause });
+    throw new DogwoodError('ENGINE_FAILED', `Docker makes no network for the build: ${cause.message}`, {
+      cause,
+    });
   });
   return {
     network,
     image,
+    async nameImage(from, name) {
+      const colon = name.lastIndexOf(':');
+      const [repo, tag] = [name.slice(0, colon), name.slice(colon + 1)];
+      await docker
+        .getImage(from)
+        .tag({ repo, tag })
+        .catch((cause: Error) => {
+          throw new DogwoodError('ENGINE_FAILED', `Docker does not name ${name}: ${cause.message}`, {
+            cause,
+          });
+        });
+    },
     async close() {
       await removeContainers(docker, network).catch(() => {});
-      await docker.getImage(image).remove().catch(() => {});
-      await docker.getNetwork(network).remove().catch(() => {});
+      await Promise.allSettled([docker.getImage(image).remove(), docker.getNetwork(network).remove()]);
     },
   };
 }
@@ -47,12 +62,23 @@ export async function openDockerBuildScope(host: string | undefined): Promise<Do
 async function removeContainers(docker: Docker, network: string): Promise<void> {
   const all = await docker.listContainers({ all: true, filters: { label: ['author=pack'] } });
   const left = all.filter(({ HostConfig }) => HostConfig.NetworkMode === network);
-  for (const { Id } of left) await docker.getContainer(Id).remove({ force: true }).catch(() => {});
+  for (const { Id } of left)
+    await docker
+      .getContainer(Id)
+      .remove({ force: true })
+      .catch(() => {});
   const names = left.flatMap(({ Mounts }) => Mounts.flatMap(({ Name }) => Name ?? []));
   for (const name of new Set(names.filter((name) => BUILD_VOLUME.test(name)))) {
-    await docker.getVolume(name).remove().catch(() => {});
+    await docker
+      .getVolume(name)
+      .remove()
+      .catch(() => {});
   }
   for (const { Image } of left) {
-    if (BUILD_IMAGE.test(Image)) await docker.getImage(Image).remove({ force: true }).catch(() => {});
+    if (BUILD_IMAGE.test(Image))
+      await docker
+        .getImage(Image)
+        .remove({ force: true })
+        .catch(() => {});
   }
 }

@@ -4,14 +4,14 @@ import { parseDockerHost } from './docker-host.ts';
 const ANSWER_MS = 5_000;
 
 /**
- * `sha256:...` by which registries know the image of this name that a Docker Engine holds; null when it was made there
- * and no registry knows it; undefined when there is no such image, or no engine that answers.
+ * How registries know the image of this name that a Docker Engine holds (`REPOSITORY@sha256:...`): none when it was
+ * made there. Undefined when it holds no such image, or no engine answers.
  */
 export async function localImageDigest(
   host: string | undefined,
   name: string,
   signal: AbortSignal,
-): Promise<string | null | undefined> {
+): Promise<readonly string[] | undefined> {
   try {
     const { default: Client } = await import('dockerode');
     const docker = new Client(parseDockerHost(host));
@@ -20,8 +20,7 @@ export async function localImageDigest(
     const image = docker.getImage(name);
     const inspect = image.inspect as unknown as (options: object) => ReturnType<typeof image.inspect>;
     const { RepoDigests } = await inspect.call(image, { abortSignal });
-    // One image may be known under several repositories; a digest names a manifest, whichever asks for it.
-    return (RepoDigests ?? []).flatMap((digest) => /@(sha256:[0-9a-f]{64})$/.exec(digest)?.[1] ?? [])[0] ?? null;
+    return RepoDigests ?? [];
   } catch {
     signal.throwIfAborted();
     return undefined;

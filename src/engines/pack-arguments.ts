@@ -19,6 +19,8 @@ export interface PackBuildOptions {
   /** Names of volumes; undefined lets pack name them after the image. */
   readonly buildCache?: string | undefined;
   readonly launchCache?: string | undefined;
+  /** The image of the last build, whose layers are used again; need not be there. */
+  readonly previousImage?: string | undefined;
   readonly clearCache: boolean;
   /** Docker network of the phases; undefined makes pack create one, which it leaves behind when it is cancelled. */
   readonly network?: string | undefined;
@@ -43,6 +45,7 @@ export function packBuildArguments(image: string, options: PackBuildOptions): re
     ...flag('--env-file', options.envFile),
     ...volume('build', options.buildCache),
     ...volume('launch', options.launchCache),
+    ...flag('--previous-image', options.previousImage),
     ...(options.clearCache ? ['--clear-cache'] : []),
     ...flag('--network', options.network),
     ...flag('--platform', options.platform),

@@ -13,9 +13,17 @@ export interface LifecycleFailure {
 const CODES: Readonly<Record<number, LifecycleFailure>> = {
   3: { fault: 'builder', phase: undefined, meaning: 'the lifecycle does not know an argument of pack' },
   11: { fault: 'builder', phase: undefined, meaning: 'lifecycle and pack have no platform API in common' },
-  12: { fault: 'builder', phase: undefined, meaning: 'a buildpack wants an API that the lifecycle does not have' },
+  12: {
+    fault: 'builder',
+    phase: undefined,
+    meaning: 'a buildpack wants an API that the lifecycle does not have',
+  },
   20: { fault: 'not-detected', phase: 'detect', meaning: 'no buildpack of the builder fits the source' },
-  21: { fault: 'not-detected', phase: 'detect', meaning: 'no buildpack fits the source, and one of them failed' },
+  21: {
+    fault: 'not-detected',
+    phase: 'detect',
+    meaning: 'no buildpack fits the source, and one of them failed',
+  },
   22: { fault: 'not-detected', phase: 'detect', meaning: 'detection failed' },
   32: { fault: 'lifecycle', phase: 'analyze', meaning: 'the images could not be analyzed' },
   42: { fault: 'lifecycle', phase: 'restore', meaning: 'the layers of the last build could not be restored' },

@@ -55,7 +55,11 @@ export function packOutput(listener: PackListener) {
       for (const line of streams[stream].push(bytes)) take(line, stream);
     },
     /** What is left without a line end, and what came of it all. */
-    end(): { readonly phase: PackPhase | undefined; readonly lastLines: readonly string[]; readonly code: number | undefined } {
+    end(): {
+      readonly phase: PackPhase | undefined;
+      readonly lastLines: readonly string[];
+      readonly code: number | undefined;
+    } {
       for (const stream of ['stdout', 'stderr'] as const) {
         for (const line of streams[stream].end()) take(line, stream);
       }

@@ -148,7 +148,12 @@ async function packLifecycle(folder: string): Promise<string> {
 
 /** What pack runs the phases of an untrusted builder in, apart from `detect` and `build`. */
 async function lifecycleImage(root: string, docker: (...args: string[]) => Promise<string>): Promise<void> {
+  await mkdir(join(root, 'etc'));
+  await mkdir(join(root, 'tmp'));
+  await chmod(join(root, 'tmp'), 0o1777);
+  await writeFile(join(root, 'etc/passwd'), 'root:x:0:0:root:/:/none\nuser:x:1000:1000:user:/:/none\n');
+  await writeFile(join(root, 'etc/group'), 'root:x:0:\nuser:x:1000:\n');
   const archive = `${root}.tar`;
-  await execa('tar', ['-C', root, '--owner=0', '--group=0', '-cf', archive, 'cnb']);
+  await execa('tar', ['-C', root, '--owner=0', '--group=0', '-cf', archive, 'cnb', 'etc', 'tmp']);
   await docker('import', ...changes([`ENV ${OLD_ENGINE}`]), archive, `buildpacksio/lifecycle:${LIFECYCLE}`);
 }

@@ -1,0 +1,82 @@
+import { isAbsolute, join } from 'node:path';
+import { parse, stringify, type TomlTable } from 'smol-toml';
+import type { Tree } from '../../source/tree.ts';
+
+export const DESCRIPTOR = 'project.toml';
+export const SLUG_IGNORE = '.slugignore';
+
+type Table = Readonly<Record<string, unknown>>;
+
+/** project.toml as it stands; undefined when there is none, or none that can be read (pack says what is wrong). */
+export async function readDescriptor(tree: Tree): Promise<TomlTable | undefined> {
+  const text = await tree.readText(DESCRIPTOR);
+  if (text === undefined) return undefined;
+  try {
+    return parse(text);
+  } catch {
+    return {};
+  }
+}
+
+/** Does it say itself what belongs to the application (project descriptor 0.1 and 0.2)? */
+export function hasIgnoreRules(descriptor: TomlTable | undefined): boolean {
+  const rules = buildpacksTable(descriptor ?? {});
+  return rules.include !== undefined || rules.exclude !== undefined;
+}
+
+/**
+ * A descriptor for pack that leaves out what .slugignore names, and says otherwise what the project's own says. It lies
+ * elsewhere, so paths of buildpacks in it become absolute.
+ */
+export function descriptorWithout(
+  excluded: readonly string[],
+  descriptor: TomlTable | undefined,
+  root: string,
+): string {
+  const original = descriptor ?? {};
+  const rules = buildpacksTable(original);
+  if (original.build !== undefined && !isSecondVersion(original)) {
+    const build = { ...rules, exclude: excluded, buildpacks: absolute(rules.buildpacks, root) };
+    return stringify(defined({ ...original, build }));
+  }
+  const buildpacks = { ...rules, exclude: excluded, group: absolute(rules.group, root) };
+  const io = { ...table(original.io), buildpacks: defined(buildpacks) };
+  return stringify({ ...original, _: { ...table(original._), 'schema-version': '0.2' }, io });
+}
+
+/**
+ * The patterns of a .slugignore in the words of a .gitignore, which pack reads. A pattern with a slash is about a path
+ * from the root, one without about a name anywhere; there are no exceptions (`!`) in a .slugignore.
+ */
+export function slugIgnorePatterns(text: string): readonly string[] {
+  return text
+    .split(/\r\n|\n|\r/)
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !line.startsWith('#') && !line.startsWith('!'))
+    .map((line) => (line.includes('/') ? `/${line.replace(/^\/+/, '')}` : line));
+}
+
+const isSecondVersion = (descriptor: Table): boolean => table(descriptor._)['schema-version'] === '0.2';
+
+/** Where the two versions of the format keep what is about buildpacks. */
+function buildpacksTable(descriptor: Table): Table {
+  return isSecondVersion(descriptor) ? table(table(descriptor.io).buildpacks) : table(descriptor.build);
+}
+
+function table(value: unknown): Table {
+  return typeof value === 'object' && value !== null ? { ...value } : {};
+}
+
+/** TOML has no value for what is not there. */
+const defined = (value: Table): Table =>
+  Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined));
+
+function absolute(group: unknown, root: string): unknown {
+  if (!Array.isArray(group)) return group;
+  return group.map((each: unknown) => {
+    const { uri, ...rest } = table(each);
+    if (typeof uri !== 'string') return each;
+    const isPath = !uri.includes(':') && !isAbsolute(uri) && /^\.{0,2}\//.test(uri);
+    return { ...rest, uri: isPath ? join(root, uri) : uri };
+  });
+}
