@@ -22,8 +22,13 @@ const MAX_LINE = 16 * 1024;
 /** Lines of the phase that are kept for a message. */
 const LAST_LINES = 20;
 
+/** How the exporter says that the image is in the engine; it fills the caches afterwards. */
+const SAVED = /^\*\*\* Images \(/;
+
 export interface PackListener {
   readonly onPhase?: ((phase: PackPhase) => void) | undefined;
+  /** The image is where it was to go, while pack is not yet done. A hint: a buildpack can print the same. */
+  readonly onSaved?: (() => void) | undefined;
   /** `phase` is undefined before the first. */
   readonly onLine?:
     | ((line: string, stream: 'stdout' | 'stderr', phase: PackPhase | undefined) => void)
@@ -46,6 +51,7 @@ export function packOutput(listener: PackListener) {
     }
     const ended = /failed with status code: (\d+)$/.exec(line)?.[1];
     if (stream === 'stderr' && ended !== undefined) code = Number(ended);
+    if (phase === 'export' && SAVED.test(line)) listener.onSaved?.();
     last = [...last.slice(1 - LAST_LINES), line];
     listener.onLine?.(line, stream, phase);
   };

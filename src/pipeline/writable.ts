@@ -3,11 +3,12 @@ import { connectDocker, type DockerEngine } from '../engines/docker.ts';
 import { writeDockerArchive } from '../oci/archives/docker-archive.ts';
 import { writeOciArchive } from '../oci/archives/oci-archive.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
-import { openLayout } from '../oci/stores/layout.ts';
+import { openStagedLayout } from '../oci/stores/staged-layout.ts';
 import type { Target } from '../oci/target.ts';
 import type { ImageName } from './image-name.ts';
 import type { Place } from './place.ts';
 import type { Session } from './session.ts';
+import { singleImage } from './single-image.ts';
 
 /** A place of this machine that an image can be written to. */
 export async function openWritable(
@@ -16,33 +17,40 @@ export async function openWritable(
 ): Promise<Place> {
   const { dockerHost, signal } = session.environment;
   const { temp } = session;
-  if (name.transport === 'local') return { kind: 'store', target: session.store, tag: name.name };
+  if (name.transport === 'local') {
+    return { kind: 'store', target: await session.openStore(), tag: name.name };
+  }
   if (name.transport === 'oci') {
-    return {
-      kind: 'store',
-      target: await openLayout(name.path, { create: true, signal }),
-      tag: name.name ?? 'latest',
-    };
+    const target = await openStagedLayout(name.path, signal);
+    session.defer(() => target.discard());
+    return { kind: 'store', target, tag: name.name ?? 'latest' };
   }
   if (name.transport === 'docker-daemon') {
     const docker = await connectDocker(dockerHost, signal);
+    const label = `docker-daemon:${name.name}`;
     return {
       kind: 'whole',
-      label: `docker-daemon:${name.name}`,
-      write: (from, descriptor, onBytes) =>
-        loadIntoEngine(docker, from, descriptor, [dockerName(name.name)], session, onBytes),
+      label,
+      async write(from, descriptor, onBytes) {
+        const image = await singleImage(from, descriptor, label, session.environment);
+        await loadIntoEngine(docker, from, image, [dockerName(name.name)], session, onBytes);
+        return image;
+      },
     };
   }
+  const label = `${name.transport}:${name.path}`;
   return {
     kind: 'whole',
-    label: `${name.transport}:${name.path}`,
-    write: async (from, descriptor, onBytes) => {
+    label,
+    async write(from, descriptor, onBytes) {
       if (name.transport === 'oci-archive') {
         await writeOciArchive(from, descriptor, name.path, { tag: name.name, signal, onBytes });
-      } else {
-        const repoTags = name.name === undefined ? [] : [dockerName(name.name)];
-        await writeDockerArchive(from, descriptor, name.path, { repoTags, temp, signal, onBytes });
+        return descriptor;
       }
+      const image = await singleImage(from, descriptor, label, session.environment);
+      const repoTags = name.name === undefined ? [] : [dockerName(name.name)];
+      await writeDockerArchive(from, image, name.path, { repoTags, temp, signal, onBytes });
+      return image;
     },
   };
 }

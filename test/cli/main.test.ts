@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { failureDocument, planDocument, resultDocument } from './documents.ts';
@@ -104,9 +104,9 @@ describe('the program', () => {
 
 describe('failures', () => {
   test('wrong usage: exit code 2, nothing on standard output', async () => {
-    const { exitCode, stdout, stderr } = await run(['--builder', 'x']);
+    const { exitCode, stdout, stderr } = await run(['--sign', 'x']);
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
-    expect(stderr).toBe("error[USAGE]: unknown option '--builder'\nhint: See `build --help`.\n");
+    expect(stderr).toBe("error[USAGE]: unknown option '--sign'\nhint: See `build --help`.\n");
   });
 
   test('a source that is not there: exit code 1, the document, and no control character', async () => {
@@ -169,6 +169,59 @@ describe('failures', () => {
   });
 });
 
+describe('without a home that can be used', () => {
+  // Nobody can make a folder below a file, root neither.
+  const unusable = async (): Promise<Record<string, string>> => {
+    await writeFile(join(folder, 'file'), '');
+    return { HOME: join(folder, 'file', 'home'), DOGWOOD_HOME: '' };
+  };
+
+  test('a build into a layout works, warns once and names DOGWOOD_HOME', async () => {
+    const environment = await unusable();
+    const words = [SLUG, '--base', 'scratch', '-o', 'oci:out', '--json'];
+    const { exitCode, stdout, stderr } = await run(words, environment);
+    expect(exitCode, stderr).toBe(0);
+    const { warnings } = resultDocument.parse(JSON.parse(stdout));
+    expect(warnings.filter(({ code }) => code === 'FACTS_NOT_KEPT')).toMatchObject([
+      { message: expect.stringContaining('DOGWOOD_HOME') },
+    ]);
+  });
+
+  test('what needs no store does not ask for one', async () => {
+    const environment = await unusable();
+    await run([SLUG, '--base', 'scratch', '-o', 'oci:out']);
+    const commands = [
+      ['inspect', 'oci:out'],
+      ['validate', 'oci:out'],
+      ['copy', 'oci:out', 'oci-archive:out.tar'],
+      ['inspect', 'oci-archive:out.tar'],
+      ['copy', 'oci:out', 'docker-archive:image.tar'],
+      ['docker-archive:image.tar', '-o', 'oci-archive:again.tar'],
+    ];
+    for (const words of commands) {
+      const { exitCode, stderr } = await run(words, environment);
+      expect({ exitCode, words, stderr }).toMatchObject({ exitCode: 0, words });
+      expect(stderr).not.toContain('warning');
+    }
+    expect((await run(['plan', SLUG, '--base', 'scratch'], environment)).exitCode).toBe(0);
+  });
+
+  test.each([
+    [[SLUG, '--base', 'scratch'], 'source'],
+    [[SLUG, '--base', 'scratch', '-o', 'local:app'], 'source'],
+    [['inspect', 'local:app'], null],
+    [['-', '--base', 'scratch', '-o', 'oci:out'], 'source'],
+  ])('what needs it says what to set, before any work: %j', async (words, step) => {
+    const { exitCode, stdout } = await run([...words, '--json'], await unusable());
+    expect(exitCode).toBe(3);
+    expect(failureDocument.parse(JSON.parse(stdout)).error).toMatchObject({
+      code: 'STORE_UNWRITABLE',
+      hint: expect.stringContaining('DOGWOOD_HOME'),
+      step,
+    });
+  });
+});
+
 describe('signals and pipes', () => {
   test.each(['SIGINT', 'SIGTERM'] as const)(
     '%s cancels: exit code 130, and nothing is left',
@@ -219,7 +272,12 @@ describe('doctor', () => {
       storeSchema: z.number().nullable(),
       problem: z.string().nullable(),
     }),
-    config: z.strictObject({ path: z.string().nullable(), ok: z.boolean(), problem: z.string().nullable() }),
+    config: z.strictObject({
+      path: z.string().nullable(),
+      found: z.boolean(),
+      ok: z.boolean(),
+      problem: z.string().nullable(),
+    }),
     strategies: z.array(z.strictObject({ name: z.string(), ok: z.boolean(), needs: z.string() })),
     engines: z.array(
       z.strictObject({
@@ -292,6 +350,21 @@ describe('doctor', () => {
       ['buildctl', '0.34.2'],
       ['git', '2.39.5'],
     ]);
+  });
+
+  test('says of a config file whether there is one', async () => {
+    const config = async () => {
+      const [json, text] = [await run(['doctor', '--json']), await run(['doctor'])];
+      const word = /(\S+) +config/.exec(text.stdout)?.[1];
+      return { word, ...document.parse(JSON.parse(json.stdout)).config };
+    };
+    const path = join(folder, '.config', 'dogwood', 'config.toml');
+    expect(await config()).toEqual({ word: 'none', path, found: false, ok: true, problem: null });
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, '');
+    expect(await config()).toMatchObject({ word: 'ok', found: true, ok: true });
+    await writeFile(path, 'x');
+    expect(await config()).toMatchObject({ word: 'broken', found: true, ok: false });
   });
 
   test('a home that cannot be written is what it ends with', async () => {

@@ -6,20 +6,21 @@ import { createPack, type Pack } from '../../engines/pack.ts';
 import type { PackBuildOptions } from '../../engines/pack-arguments.ts';
 import type { PackReport } from '../../engines/pack-report.ts';
 import { DogwoodError } from '../../errors.ts';
-import { ingestArchive } from '../../oci/archives/ingest.ts';
+import type { IngestedImage } from '../../oci/archives/ingest-manifest.ts';
 import { loadImage } from '../../oci/load.ts';
 import { formatPlatform } from '../../oci/platform.ts';
 import type { BuildPlan } from '../../plan/build-plan.ts';
 import type { BuildpacksPlan } from '../../plan/buildpacks-plan.ts';
+import { readImageProcesses } from '../../plan/processes.ts';
 import type { BuildContext, Built } from '../builder.ts';
-import { rememberedLayers } from '../compressed-layers.ts';
 import { type Caches, cachesOf } from './caches.ts';
 import { descriptorWithout, readDescriptor, SLUG_IGNORE, slugIgnorePatterns } from './descriptor.ts';
 import { buildFailure } from './failure.ts';
-import { imageProcesses, layerOrigins, sbomLayer } from './metadata.ts';
+import { layerOrigins, sbomLayer } from './metadata.ts';
 import { phaseEvents } from './phases.ts';
 import { sourceTree } from './plan.ts';
 import { pinned, tagged } from './reference.ts';
+import { type Taking, takeImage } from './take-image.ts';
 import { packVariables, redactor, withVariablesFile } from './variables.ts';
 
 const NEEDS =
@@ -46,13 +47,15 @@ export async function buildWithPack(
     plan.platform,
   );
   const scope = await openDockerBuildScope(host);
+  const taking = takeImage(docker, scope.image, details.compression, context);
   try {
-    const report = await runPack(pack, scope, caches, plan, details, context);
-    const built = await takeImage(docker, scope, report, plan, details, context);
+    const report = await runPack(pack, scope, caches, taking, plan, details, context);
+    const built = await describe(await taking.finish(), report, plan, context);
     await scope.nameImage(scope.image, caches.image);
     await keepBuilder(docker, scope, details, signal);
     return built;
   } finally {
+    await taking.giveUp();
     await scope.close();
   }
 }
@@ -90,6 +93,7 @@ async function runPack(
   pack: Pack,
   scope: DockerBuildScope,
   caches: Caches,
+  taking: Taking,
   plan: BuildPlan,
   details: BuildpacksPlan,
   context: BuildContext,
@@ -104,7 +108,7 @@ async function runPack(
       pack.build(
         scope.image,
         { ...options, env: Object.keys(variables.inProcess), envFile },
-        { ...phases.listener, signal, values: variables.inProcess },
+        { ...phases.listener, onSaved: taking.begin, signal, values: variables.inProcess },
       ),
     ),
   ).catch((error: unknown) => {
@@ -176,27 +180,13 @@ async function ignoringDescriptor(
   return path;
 }
 
-/** The image as it streams out of the engine, layers straight into the sink. */
-async function takeImage(
-  docker: DockerEngine,
-  { image: name }: DockerBuildScope,
+/** What came out of the engine, held against what pack says of it. */
+async function describe(
+  { descriptor, from }: IngestedImage,
   report: PackReport,
   plan: BuildPlan,
-  { compression }: BuildpacksPlan,
-  context: BuildContext,
+  { emit, signal }: BuildContext,
 ): Promise<Built> {
-  const { signal, sink, emit } = context;
-  let bytes = 0;
-  const archive = await docker.exportImage(name, signal);
-  const { descriptor, from } = await ingestArchive(archive, sink, {
-    compression,
-    compressed: rememberedLayers(context.facts),
-    signal,
-    onBytes(count) {
-      bytes += count;
-      emit({ type: 'progress', step: 'build', transfer: 'layers', bytes, total: null, done: false });
-    },
-  });
   const image = await loadImage(from, descriptor, { platform: plan.platform, signal });
   const id = image.manifest.config.digest;
   if (report.imageId !== undefined && report.imageId !== id) {
@@ -206,7 +196,8 @@ async function takeImage(
   if (sbom !== undefined) {
     emit({ type: 'note', step: 'build', message: `the buildpacks' bill of materials is the layer ${sbom}` });
   }
-  return { descriptor, from, origins: layerOrigins(image), processes: imageProcesses(image) };
+  const processes = readImageProcesses(image.config).commands;
+  return { descriptor, from, origins: layerOrigins(image), processes };
 }
 
 /** A missing engine is told with what to install, and what works without. */

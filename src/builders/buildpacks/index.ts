@@ -7,11 +7,7 @@ import { planBuildpacks } from './plan.ts';
 export const buildpacksBuilder: Builder = {
   strategy: 'buildpacks',
 
-  async detect(source, request, context) {
-    const tree = await context.openTree(source);
-    if (tree === undefined) return { applies: false, reason: 'it is no folder', evidence: [] };
-    return detectBuildpacks(tree, request, await context.readProject(source));
-  },
+  detect: detectBuildpacks,
 
   plan: planBuildpacks,
 

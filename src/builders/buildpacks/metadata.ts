@@ -45,36 +45,6 @@ export function sbomLayer(image: Image): Digest | undefined {
   return digest !== undefined && isDigest(digest) ? digest : undefined;
 }
 
-const buildMetadata = z.object({
-  processes: z
-    .array(
-      z.object({
-        type: z.string(),
-        // A string up to buildpack API 0.8.
-        command: z.union([z.string().transform((text) => [text]), z.array(z.string())]),
-        args: z.array(z.string()).nullish(),
-        direct: z.boolean().nullish(),
-      }),
-    )
-    .nullish(),
-});
-
-/** Process types and their commands as bash would be told them (label io.buildpacks.build.metadata). */
-export function imageProcesses(image: Image): Readonly<Record<string, string>> {
-  const metadata = readLabel(image, 'io.buildpacks.build.metadata', buildMetadata);
-  return Object.fromEntries(
-    (metadata?.processes ?? []).map(({ type, command, args, direct }) => {
-      const words = args ?? [];
-      // What is not direct is a line for a shell, with its arguments behind it.
-      if (direct === false) return [type, [...command, ...words.map(quote)].join(' ')];
-      return [type, [...command, ...words].map(quote).join(' ')];
-    }),
-  );
-}
-
-const quote = (word: string): string =>
-  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
-
 function readLabel<T>(image: Image, name: string, schema: z.ZodType<T>): T | undefined {
   const text = image.config.config?.Labels?.[name];
   if (text === undefined) return undefined;

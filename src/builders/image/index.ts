@@ -4,7 +4,7 @@ import type { Compression } from '../../oci/media-types.ts';
 import { recompress } from '../../oci/recompress.ts';
 import type { Target } from '../../oci/target.ts';
 import type { BuildPlan } from '../../plan/build-plan.ts';
-import { readProcesses } from '../../plan/processes.ts';
+import { readImageProcesses } from '../../plan/processes.ts';
 import type { BuildContext, Builder, Built } from '../builder.ts';
 import { refuseFlags } from '../refused-flags.ts';
 
@@ -58,7 +58,7 @@ export const imageBuilder: Builder = {
     const { compression } = plan.details;
     if (compression !== 'keep') return recompressed(plan, compression, { descriptor, from }, context);
     const loaded = await loadImageOrIndex(from, descriptor, { signal: context.signal });
-    const processes = loaded.kind === 'image' ? readProcesses(loaded.config) : {};
+    const processes = loaded.kind === 'image' ? readImageProcesses(loaded.config).commands : {};
     return { descriptor, from, origins: new Map(), processes };
   },
 };
@@ -80,5 +80,10 @@ async function recompressed(
       context.emit({ type: 'progress', step: 'build', transfer: 'layers', bytes, total: null, done: false });
     },
   });
-  return { descriptor, from: context.sink, origins: new Map(), processes: readProcesses(image.config) };
+  return {
+    descriptor,
+    from: context.sink,
+    origins: new Map(),
+    processes: readImageProcesses(image.config).commands,
+  };
 }
