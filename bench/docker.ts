@@ -7,6 +7,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { findProgram, run } from './programs.ts';
 
 export interface Docker {
+  /** For other programs that shall speak to this daemon. */
+  readonly environment: Readonly<Record<string, string>>;
   /** Runs the client against the bench's own daemon; gives the seconds it took. */
   run(...args: readonly string[]): Promise<number>;
   stop(): Promise<void>;
@@ -55,6 +57,7 @@ export async function startDocker(folder: string): Promise<Docker | undefined> {
     await wait(100);
   }
   return {
+    environment,
     run: docker,
     async stop() {
       const ended = once(daemon, 'exit');

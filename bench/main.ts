@@ -7,6 +7,7 @@ import type { Result } from './compare.ts';
 import { createInputs } from './inputs.ts';
 import { describeMachine } from './machine.ts';
 import { againRows } from './rows/again.ts';
+import { buildpackRows } from './rows/buildpacks.ts';
 import { imageRows } from './rows/images.ts';
 import { memoryRows } from './rows/memory.ts';
 import { slugRows } from './rows/slug.ts';
@@ -19,6 +20,7 @@ const GROUPS = {
   slug: slugRows,
   again: againRows,
   images: imageRows,
+  buildpacks: buildpackRows,
   memory: memoryRows,
   throttled: throttledRows,
 };

@@ -1,5 +1,3 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { connectDocker, type DockerEngine } from '../../engines/docker.ts';
 import { type DockerBuildScope, openDockerBuildScope } from '../../engines/docker-build-scope.ts';
 import { createPack, type Pack } from '../../engines/pack.ts';
@@ -8,48 +6,43 @@ import type { PackReport } from '../../engines/pack-report.ts';
 import { DogwoodError } from '../../errors.ts';
 import type { IngestedImage } from '../../oci/archives/ingest-manifest.ts';
 import { loadImage } from '../../oci/load.ts';
-import { formatPlatform } from '../../oci/platform.ts';
 import type { BuildPlan } from '../../plan/build-plan.ts';
 import type { BuildpacksPlan } from '../../plan/buildpacks-plan.ts';
 import { readImageProcesses } from '../../plan/processes.ts';
 import type { BuildContext, Built } from '../builder.ts';
-import { type Caches, cachesOf } from './caches.ts';
-import { descriptorWithout, readDescriptor, SLUG_IGNORE, slugIgnorePatterns } from './descriptor.ts';
+import { appIdentity, cachesOf } from './caches.ts';
 import { buildFailure } from './failure.ts';
 import { layerOrigins, sbomLayer } from './metadata.ts';
+import { needed } from './needed.ts';
+import { packOptions } from './options.ts';
 import { phaseEvents } from './phases.ts';
 import { sourceTree } from './plan.ts';
 import { pinned, tagged } from './reference.ts';
 import { type Taking, takeImage } from './take-image.ts';
 import { packVariables, redactor, withVariablesFile } from './variables.ts';
 
-const NEEDS =
-  'Buildpacks need the pack CLI (https://buildpacks.io/docs/install-pack) and a Docker Engine; a Dockerfile can also be built by BuildKit or Buildah, and slugs and images need nothing. `build doctor` says what is here.';
-
 /**
  * Runs `pack build` into the Docker Engine, takes the image out of it as a stream, and takes away what was made there
  * but the caches.
+ *
+ * Throws BUILDPACKS_NOT_DETECTED, BUILDPACK_FAILED, BUILDER_UNUSABLE, LIFECYCLE_FAILED, ENGINE_MISSING, ENGINE_FAILED.
  */
 export async function buildWithPack(
   plan: BuildPlan,
   details: BuildpacksPlan,
   context: BuildContext,
 ): Promise<Built> {
-  const { engines, signal } = context;
-  const host = engines.dockerHost;
-  const docker = await needed(() => connectDocker(host, signal));
+  const { engines, request, signal } = context;
+  const docker = await needed(() => connectDocker(engines.dockerHost, signal));
   const pack = createPack({ variables: packEnvironment(context, docker) });
   const tree = await sourceTree(context.source, context);
-  const caches = cachesOf(
-    context.request,
-    appIdentity(context, tree.root),
-    details.builder.value,
-    plan.platform,
-  );
-  const scope = await openDockerBuildScope(host);
+  const app = appIdentity(request, context.source, tree);
+  const caches = cachesOf(request, app, details.builder.value, plan.platform);
+  const options = await packOptions(plan, details, tree, caches, pack, context);
+  const scope = await openDockerBuildScope(engines.dockerHost);
   const taking = takeImage(docker, scope.image, details.compression, context);
   try {
-    const report = await runPack(pack, scope, caches, taking, plan, details, context);
+    const report = await runPack(pack, options, scope, taking, context);
     const built = await describe(await taking.finish(), report, plan, context);
     await scope.nameImage(scope.image, caches.image);
     await keepBuilder(docker, scope, details, signal);
@@ -60,20 +53,7 @@ export async function buildWithPack(
   }
 }
 
-/** An engine that pulled the builder by its digest knows it by nothing else; the next build may be without network. */
-async function keepBuilder(
-  docker: DockerEngine,
-  scope: DockerBuildScope,
-  { builder }: BuildpacksPlan,
-  signal: AbortSignal,
-): Promise<void> {
-  const name = tagged(builder.value);
-  if (builder.digest === null || name === undefined) return;
-  if ((await docker.imageId(name, signal)) !== undefined) return;
-  await scope.nameImage(pinned(builder.value, builder.digest), name);
-}
-
-/** What pack is told of our environment: never a variable of the application, never more than engines may see. */
+/** What pack is told of our environment: never more than engines may see. */
 function packEnvironment(
   { engines, request }: BuildContext,
   { address }: DockerEngine,
@@ -91,93 +71,31 @@ function packEnvironment(
 
 async function runPack(
   pack: Pack,
-  scope: DockerBuildScope,
-  caches: Caches,
+  options: Omit<PackBuildOptions, 'env' | 'network'>,
+  { image, network }: DockerBuildScope,
   taking: Taking,
-  plan: BuildPlan,
-  details: BuildpacksPlan,
-  context: BuildContext,
+  { request, temp, signal, emit }: BuildContext,
 ): Promise<PackReport> {
-  const { request, signal, emit } = context;
-  const variables = packVariables(request.env);
+  const { inProcess, inFile } = packVariables(request.env);
   const redact = redactor(request.env);
-  const options = await packOptions(pack, scope, caches, plan, details, context);
   const phases = phaseEvents(emit, redact);
-  const result = await withVariablesFile(variables.inFile, context.temp, (envFile) =>
-    needed(() =>
-      pack.build(
-        scope.image,
-        { ...options, env: Object.keys(variables.inProcess), envFile },
-        { ...phases.listener, onSaved: taking.begin, signal, values: variables.inProcess },
+  try {
+    const result = await withVariablesFile(inFile, temp, (envFile) =>
+      needed(() =>
+        pack.build(
+          image,
+          { ...options, network, env: Object.keys(inProcess), envFile },
+          { ...phases.listener, onSaved: taking.begin, signal, values: inProcess },
+        ),
       ),
-    ),
-  ).catch((error: unknown) => {
+    );
+    if (result.status === 'failed') throw buildFailure(result, redact);
+    phases.end('finished');
+    return result.report;
+  } catch (error) {
     phases.end('failed');
     throw error;
-  });
-  phases.end(result.status === 'built' ? 'finished' : 'failed');
-  if (result.status === 'failed') throw buildFailure(result, redact);
-  return result.report;
-}
-
-async function packOptions(
-  pack: Pack,
-  { network }: DockerBuildScope,
-  caches: Caches,
-  plan: BuildPlan,
-  details: BuildpacksPlan,
-  context: BuildContext,
-): Promise<PackBuildOptions> {
-  const { request, source, signal } = context;
-  const tree = await sourceTree(source, context);
-  const folder = await context.makeFolder();
-  const { value: name, digest } = details.builder;
-  return {
-    path: tree.root,
-    builder: pinned(name, digest),
-    trustBuilder: details.trustBuilder || (await isTrusted(pack, name, pinned(name, digest), signal)),
-    pullPolicy: 'if-not-present',
-    runImage: details.runImage?.value,
-    buildpacks: details.buildpacks.map(({ value }) => value),
-    descriptor: await ignoringDescriptor(details, folder, context),
-    env: [],
-    buildCache: caches.build,
-    launchCache: caches.launch,
-    previousImage: caches.image,
-    clearCache: request.rebuild,
-    network,
-    platform: formatPlatform(plan.platform),
-    creationTime: plan.epoch,
-    reportFolder: folder,
-  };
-}
-
-/** A folder of this machine is the app wherever it is called from; what was fetched lies elsewhere each time. */
-function appIdentity({ source, request }: BuildContext, root: string): string {
-  return source.kind === 'tree' && !/:\/\/|@.*:/.test(request.source) ? root : source.name;
-}
-
-/**
- * pack knows whom it trusts by the name as it is written, and would not recognise it with a digest. Its own answer for
- * the name is what counts.
- */
-async function isTrusted(pack: Pack, name: string, told: string, signal: AbortSignal): Promise<boolean> {
-  if (name === told) return false;
-  return (await needed(() => pack.trustedBuilders(signal))).includes(name);
-}
-
-/** pack reads project.toml itself; only a .slugignore has to be put into its words. */
-async function ignoringDescriptor(
-  { ignoreFile }: BuildpacksPlan,
-  folder: string,
-  context: BuildContext,
-): Promise<string | undefined> {
-  if (ignoreFile !== SLUG_IGNORE) return undefined;
-  const tree = await sourceTree(context.source, context);
-  const excluded = slugIgnorePatterns((await tree.readText(SLUG_IGNORE)) ?? '');
-  const path = join(folder, 'project.toml');
-  await writeFile(path, descriptorWithout(excluded, await readDescriptor(tree), tree.root));
-  return path;
+  }
 }
 
 /** What came out of the engine, held against what pack says of it. */
@@ -200,12 +118,15 @@ async function describe(
   return { descriptor, from, origins: layerOrigins(image), processes };
 }
 
-/** A missing engine is told with what to install, and what works without. */
-async function needed<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof DogwoodError) || error.code !== 'ENGINE_MISSING') throw error;
-    throw new DogwoodError('ENGINE_MISSING', error.message, { hint: NEEDS, cause: error });
-  }
+/** An engine that pulled the builder by its digest knows it by nothing else; the next build may be without network. */
+async function keepBuilder(
+  docker: DockerEngine,
+  scope: DockerBuildScope,
+  { builder }: BuildpacksPlan,
+  signal: AbortSignal,
+): Promise<void> {
+  const name = tagged(builder.value);
+  if (builder.digest === null || name === undefined) return;
+  if ((await docker.imageId(name, signal)) !== undefined) return;
+  await scope.nameImage(pinned(builder.value, builder.digest), name);
 }

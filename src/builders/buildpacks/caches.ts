@@ -4,6 +4,8 @@ import { formatPlatform } from '../../oci/platform.ts';
 import { parseReference } from '../../oci/reference.ts';
 import { canonicalJson } from '../../plan/build-plan.ts';
 import type { BuildRequest } from '../../plan/request.ts';
+import type { Source } from '../../source/source.ts';
+import type { Tree } from '../../source/tree.ts';
 
 /** What is kept in the Docker Engine from one build of an app to the next. */
 export interface Caches {
@@ -36,6 +38,15 @@ export function cachesOf(
   const id = digestOf(key).slice('sha256:'.length, 'sha256:'.length + 32);
   const volume = `dogwood-cache-${id}`;
   return { build: `${volume}.build`, launch: `${volume}.launch`, image: `dogwood.local/cache/${id}:latest` };
+}
+
+/** A folder of this machine is the app wherever it is called from; what was fetched lies elsewhere each time. */
+export function appIdentity(
+  { source: text }: Pick<BuildRequest, 'source'>,
+  source: Source,
+  tree: Tree,
+): string {
+  return source.kind === 'tree' && !/:\/\/|@.*:/.test(text) ? tree.root : source.name;
 }
 
 function repositoryOf(text: string): string {

@@ -1,21 +1,19 @@
 import { isAbsolute, join } from 'node:path';
 import { parse, stringify, type TomlTable } from 'smol-toml';
+import { PROJECT_TOML, parseProjectToml } from '../../plan/files/project-toml.ts';
 import type { Tree } from '../../source/tree.ts';
 
-export const DESCRIPTOR = 'project.toml';
+export const DESCRIPTOR = PROJECT_TOML;
 export const SLUG_IGNORE = '.slugignore';
 
 type Table = Readonly<Record<string, unknown>>;
 
-/** project.toml as it stands; undefined when there is none, or none that can be read (pack says what is wrong). */
+/** project.toml as it stands; undefined when there is none. Throws PROJECT_FILE_INVALID. */
 export async function readDescriptor(tree: Tree): Promise<TomlTable | undefined> {
   const text = await tree.readText(DESCRIPTOR);
   if (text === undefined) return undefined;
-  try {
-    return parse(text);
-  } catch {
-    return {};
-  }
+  parseProjectToml(text);
+  return parse(text);
 }
 
 /** Does it say itself what belongs to the application (project descriptor 0.1 and 0.2)? */
@@ -37,9 +35,19 @@ export function descriptorWithout(
   const rules = buildpacksTable(original);
   if (original.build !== undefined && !isSecondVersion(original)) {
     const build = { ...rules, exclude: excluded, buildpacks: absolute(rules.buildpacks, root) };
-    return stringify(defined({ ...original, build }));
+    return stringify({ ...original, build: defined(build) });
   }
-  const buildpacks = { ...rules, exclude: excluded, group: absolute(rules.group, root) };
+  const additions = (name: string): Table | undefined =>
+    rules[name] === undefined
+      ? undefined
+      : { ...table(rules[name]), group: absolute(table(rules[name]).group, root) };
+  const buildpacks = {
+    ...rules,
+    exclude: excluded,
+    group: absolute(rules.group, root),
+    pre: additions('pre'),
+    post: additions('post'),
+  };
   const io = { ...table(original.io), buildpacks: defined(buildpacks) };
   return stringify({ ...original, _: { ...table(original._), 'schema-version': '0.2' }, io });
 }
@@ -56,6 +64,9 @@ export function slugIgnorePatterns(text: string): readonly string[] {
     .map((line) => (line.includes('/') ? `/${line.replace(/^\/+/, '')}` : line));
 }
 
+/** Is it the path of a folder or file, rather than a URL, an image or an id? */
+const isPathLocator = (locator: string): boolean => /^(?:\.{0,2}\/|\.{1,2}$)/.test(locator);
+
 const isSecondVersion = (descriptor: Table): boolean => table(descriptor._)['schema-version'] === '0.2';
 
 /** Where the two versions of the format keep what is about buildpacks. */
@@ -67,6 +78,18 @@ function table(value: unknown): Table {
   return typeof value === 'object' && value !== null ? { ...value } : {};
 }
 
+/** Every buildpack that a descriptor names by a URI: of its order, and of what goes before and behind it. */
+export function buildpackUris(descriptor: TomlTable | undefined): readonly string[] {
+  const rules = buildpacksTable(descriptor ?? {});
+  const groups = [rules.group, rules.buildpacks, table(rules.pre).group, table(rules.post).group];
+  return groups
+    .flatMap((group): readonly unknown[] => (Array.isArray(group) ? group : []))
+    .flatMap((each) => {
+      const { uri } = table(each);
+      return typeof uri === 'string' ? [uri] : [];
+    });
+}
+
 /** TOML has no value for what is not there. */
 const defined = (value: Table): Table =>
   Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined));
@@ -76,7 +99,6 @@ function absolute(group: unknown, root: string): unknown {
   return group.map((each: unknown) => {
     const { uri, ...rest } = table(each);
     if (typeof uri !== 'string') return each;
-    const isPath = !uri.includes(':') && !isAbsolute(uri) && /^\.{0,2}\//.test(uri);
-    return { ...rest, uri: isPath ? join(root, uri) : uri };
+    return { ...rest, uri: isPathLocator(uri) && !isAbsolute(uri) ? join(root, uri) : uri };
   });
 }

@@ -1,14 +1,18 @@
 import { DogwoodError } from '../../errors.ts';
+import { parseReference } from '../../oci/reference.ts';
 import type { BuildPlan, Sourced } from '../../plan/build-plan.ts';
 import type { BuildpacksPlan } from '../../plan/buildpacks-plan.ts';
 import type { Project } from '../../plan/project.ts';
 import type { BuildRequest } from '../../plan/request.ts';
+import { isImageSource } from '../../source/open-source.ts';
 import type { Source } from '../../source/source.ts';
 import type { Tree } from '../../source/tree.ts';
 import type { PlanContext } from '../builder.ts';
 import { refuseFlags } from '../refused-flags.ts';
 import { DESCRIPTOR, hasIgnoreRules, readDescriptor, SLUG_IGNORE } from './descriptor.ts';
+import { refuseForeignBuildpacks } from './locators.ts';
 import { builderDigest } from './reference.ts';
+import { packVariables } from './variables.ts';
 
 /** Heroku's own: amd64 and arm64, a Procfile is honoured. */
 export const DEFAULT_BUILDER = 'heroku/builder:24';
@@ -20,10 +24,12 @@ export async function planBuildpacks(
   context: PlanContext,
 ): Promise<BuildPlan> {
   refuseFlags(request, ['--base', '--env', '--builder', '--compression'], 'buildpacks decide for themselves');
+  packVariables(request.env);
   const tree = await sourceTree(source, context);
   const project = await context.readProject(source);
   const builder = chooseBuilder(request, project);
   const descriptor = await readDescriptor(tree);
+  await refuseForeignBuildpacks(project.buildpacks, descriptor, tree);
   const details: BuildpacksPlan = {
     strategy: 'buildpacks',
     builder: { ...builder, digest: await builderDigest(builder.value, request.platform, context) },
@@ -66,8 +72,17 @@ function chooseBuilder(request: BuildRequest, project: Project): Sourced<string>
 /** The base of what buildpacks make is the run image; the builder has one of its own. */
 function chooseRunImage(request: BuildRequest, project: Project): Sourced<string> | null {
   const base = request.base === undefined ? project.base : { value: request.base, from: '--base' };
-  if (base?.value !== 'scratch') return base ?? null;
-  throw new DogwoodError('USAGE', `buildpacks need a run image; scratch (${base.from}) is none`);
+  if (base === undefined) return null;
+  // pack takes what the Docker Engine holds or a registry has.
+  const value = base.value.replace(/^(?:docker:\/\/|docker-daemon:)/, '');
+  if (value === 'scratch' || isImageSource(value)) {
+    throw new DogwoodError(
+      'USAGE',
+      `buildpacks run on an image of a registry or of the Docker Engine, which ${base.value} (${base.from}) is not`,
+    );
+  }
+  parseReference(value);
+  return { value, from: base.from };
 }
 
 const isFile = async (tree: Tree, path: string): Promise<boolean> => (await tree.stat(path))?.kind === 'file';

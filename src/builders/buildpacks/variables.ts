@@ -9,6 +9,8 @@ import type { TempFiles } from '../../oci/stores/temp-files.ts';
 const HEARD_BY_PACK =
   /^(?:PATH|HOME|USER|LOGNAME|SHELL|TMPDIR|TERM|LANG|LANGUAGE|TZ|NO_COLOR|LC_.*|XDG_.*|DOCKER_.*|PACK_.*|CNB_.*|GO[A-Z]*|LD_.*|DYLD_.*|SSL_CERT_.*|SSH_.*|AWS_.*|AZURE_.*|ACR_.*|ECR_.*|GOOGLE_.*|GCLOUD_.*|CLOUDSDK_.*|GITHUB_.*|REGISTRY_AUTH_FILE|.*_PROXY|.*_proxy)$/;
 
+const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
 /** How the values of variables reach pack. Neither of them is in its argument list. */
 export interface PackVariables {
   /** In the environment of its process, and named by `--env`. */
@@ -22,6 +24,7 @@ export function packVariables(env: Readonly<Record<string, string>>): PackVariab
   const inProcess: Record<string, string> = {};
   const inFile: Record<string, string> = {};
   for (const [name, value] of Object.entries(env)) {
+    if (!NAME.test(name)) throw new DogwoodError('USAGE', `${JSON.stringify(name)} is no name of a variable`);
     if (!HEARD_BY_PACK.test(name)) inProcess[name] = value;
     else if (value === value.trim() && !/[\n\0]/.test(value)) inFile[name] = value;
     else {

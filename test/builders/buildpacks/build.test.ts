@@ -1,8 +1,8 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
-import http from 'node:http';
+import { readFile, writeFile } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { createPack } from '../../../src/engines/pack.ts';
 import { openLocalStore } from '../../../src/oci/stores/local.ts';
 import { runBuild } from '../../../src/pipeline/build.ts';
 import type { PipelineEnvironment } from '../../../src/pipeline/environment.ts';
@@ -13,12 +13,15 @@ import type { SucceededBuild } from '../../../src/plan/result.ts';
 import { type TestBuilder, testApp, testBuilder } from '../../helpers/buildpacks-builder.ts';
 import { type Docker, dockerEngine } from '../../helpers/docker.ts';
 import { describeWith } from '../../helpers/engines.ts';
+import { answerOf, processes } from '../../helpers/machine.ts';
 import { buildRequest, pipelineEnvironment } from '../../helpers/pipeline.ts';
 import { startRegistry } from '../../helpers/registry.ts';
 import { temporaryFolder } from '../../helpers/temp.ts';
 
 const LIMIT_MS = 60_000;
 const SECRET = 'open-sesame-8431';
+
+const commandLines = async () => (await processes()).map(([, line]) => line);
 
 describeWith(['docker', 'busybox', 'pack', 'lifecycle'], 'the buildpacks builder', ({ pack }) => {
   let made: TestBuilder;
@@ -93,7 +96,7 @@ describeWith(['docker', 'busybox', 'pack', 'lifecycle'], 'the buildpacks builder
       expect(result.layers?.map(({ origin }) => origin)).toEqual([
         ...['base', 'buildpack', 'sbom', 'app', 'launcher', 'launch-config', 'launch-config'],
       ]);
-      expect(await answer('buildpacks-build/answers:v1')).toBe('hello from a buildpack\n');
+      expect(await answerOf('buildpacks-build/answers:v1', engine)).toBe('hello from a buildpack\n');
       const phases = ['analyze', 'detect', 'restore', 'build', 'export'];
       const tasks = events.filter((event) => event.type === 'task');
       expect(tasks.map(({ id, state }) => `${id} ${state}`)).toEqual(
@@ -125,7 +128,9 @@ describeWith(['docker', 'busybox', 'pack', 'lifecycle'], 'the buildpacks builder
         ]);
         expect(builds[2]?.result.references[0]?.state).toBe('available');
         await engine.docker('pull', '--quiet', `${registry.host}/team/app@${digests[0]}`);
-        expect(await answer(`${registry.host}/team/app@${digests[0]}`)).toBe('hello from a buildpack\n');
+        expect(await answerOf(`${registry.host}/team/app@${digests[0]}`, engine)).toBe(
+          'hello from a buildpack\n',
+        );
         const index = JSON.parse(await readFile(join(layout, 'index.json'), 'utf8'));
         expect(index.manifests[0].digest).toBe(digests[0]);
       } finally {
@@ -380,10 +385,8 @@ describeWith(['docker', 'busybox', 'pack', 'lifecycle'], 'the buildpacks builder
 
     test('by the end of pack itself, the containers end as well', { timeout: LIMIT_MS }, async () => {
       const failure = await interrupted(async () => {
-        for (const id of await processesOf(
-          /^pack build dogwood\.local\/build|\/pack build dogwood\.local\/build/,
-        ))
-          process.kill(id, 'SIGKILL');
+        for (const [id, line] of await processes())
+          if (/(?:^|\/)pack build dogwood\.local\/build/.test(line)) process.kill(id, 'SIGKILL');
       }, ['trust-builder']);
       expect(failure).toMatchObject({ code: 'ENGINE_FAILED' });
       expect(await leftovers()).toEqual([]);
@@ -436,40 +439,41 @@ describeWith(['docker', 'busybox', 'pack', 'lifecycle'], 'the buildpacks builder
     expect(await leftovers()).toEqual([]);
   });
 
-  /** What the web process of an image says on a port of loopback. */
-  async function answer(image: string): Promise<string> {
-    const run = ['run', '--detach', '--rm', '-e', 'PORT=8080', '-p', '127.0.0.1::8080', image];
-    const container = await engine.docker(...run);
-    try {
-      const [, port] = (await engine.docker('port', container, '8080')).split(':');
-      for (let attempt = 0; ; attempt++) {
-        const page = await get(`http://127.0.0.1:${port}/index.html`).catch((error: Error) => error);
-        if (typeof page === 'string' || attempt === 500) return String(page);
-        await new Promise((resolve) => setTimeout(resolve, 10));
-      }
-    } finally {
-      await engine.docker('rm', '--force', container);
-    }
-  }
-});
+  describe('pack itself', () => {
+    const wrapper = (variables: Readonly<Record<string, string>>) => createPack({ file: pack, variables });
 
-function get(url: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    http.get(url, (response) => void text(response).then(resolve, reject)).once('error', reject);
+    test('builds an image, and says what is in it', { timeout: LIMIT_MS }, async () => {
+      const { build: buildImage, inspect, trustedBuilders } = wrapper(environmentOf('').engineVariables);
+      expect(await trustedBuilders()).toContain('heroku/builder:24');
+      const phases: string[] = [];
+      const options = {
+        path: await testApp(),
+        builder: made.builder,
+        trustBuilder: true,
+        pullPolicy: 'never',
+        buildpacks: [],
+        env: [],
+        buildCache: 'dogwood-cache-wrapper.build',
+        launchCache: 'dogwood-cache-wrapper.launch',
+        clearCache: false,
+        reportFolder: await temporaryFolder(),
+      } as const;
+      const image = 'buildpacks-build/wrapped:v1';
+      const result = await buildImage(image, options, { onPhase: (phase) => phases.push(phase) });
+      expect(phases).toEqual(['analyze', 'detect', 'restore', 'build', 'export']);
+      if (result.status === 'failed') throw new Error(result.lastLines.join('\n'));
+      expect(result.report.tags).toEqual([image]);
+      const { processes: found } = await inspect(image);
+      expect(found.map(({ type, default: first }) => [type, first])).toEqual([
+        ['web', true],
+        ['worker', false],
+      ]);
+      await expect(inspect('buildpacks-build/none')).rejects.toMatchObject({ code: 'ENGINE_FAILED' });
+    });
+
+    test('says its version', async () => {
+      const { version } = wrapper({ PATH: process.env.PATH ?? '', HOME: await temporaryFolder() });
+      expect(await version()).toMatch(/^\d+\.\d+\.\d+/);
+    });
   });
-}
-
-/** Every process of this machine: id and arguments. */
-async function processes(): Promise<readonly (readonly [number, string])[]> {
-  const ids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-  return Promise.all(
-    ids.map(async (id) => {
-      const line = await readFile(`/proc/${id}/cmdline`, 'utf8').catch(() => '');
-      return [Number(id), line.replaceAll('\0', ' ')] as const;
-    }),
-  );
-}
-
-const commandLines = async () => (await processes()).map(([, line]) => line);
-const processesOf = async (pattern: RegExp) =>
-  (await processes()).filter(([, line]) => pattern.test(line)).map(([id]) => id);
+});
