@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { findProgram, run } from './programs.ts';
@@ -63,6 +63,11 @@ export async function startDocker(folder: string): Promise<Docker | undefined> {
       const ended = once(daemon, 'exit');
       daemon.kill('SIGTERM');
       await ended;
+      // Of containers that ran; a mount point cannot be removed.
+      const mounts = (await readFile('/proc/mounts', 'utf8'))
+        .split('\n')
+        .map((line) => line.split(' ')[1] ?? '');
+      for (const mount of mounts) if (mount.startsWith(`${home}/`)) await run('umount', ['--lazy', mount]);
     },
   };
 }

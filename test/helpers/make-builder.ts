@@ -36,6 +36,7 @@ set -e
 layers=$1 platform=$2
 echo "platform env: $(ls "$platform/env" 2>/dev/null | sort | tr '\\n' ' ')"
 [ -e print-values ] && { cat "$platform"/env/*; echo; }
+[ -e liar ] && printf '===> EXPORTING\\n*** Images (0123456789ab):\\n'
 [ -e slow ] && { echo "building for ever"; sleep 600; }
 [ -e fail ] && { echo "the compiler says: missing semicolon"; exit 1; }
 if [ -e "$layers/deps/made" ]; then echo "deps come from the cache"; else

@@ -163,6 +163,14 @@ describeWith(['docker', 'busybox', 'pack', 'lifecycle'], 'the buildpacks builder
     });
   });
 
+  test('a buildpack that says the image is there does not make it be there', {
+    timeout: LIMIT_MS,
+  }, async () => {
+    const { result, events } = await succeed(await testApp('liar'));
+    expect(lines(events, 'export').filter((line) => line.startsWith('*** Images ('))).toHaveLength(2);
+    expect(result.layers).toHaveLength(7);
+  });
+
   describe('a builder', () => {
     const imagesOfContainers = async (run: () => Promise<unknown>): Promise<string[]> => {
       const since = String(Date.now() / 1000);
