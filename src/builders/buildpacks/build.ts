@@ -11,6 +11,7 @@ import type { BuildpacksPlan } from '../../plan/buildpacks-plan.ts';
 import { readImageProcesses } from '../../plan/processes.ts';
 import type { BuildContext, Built } from '../builder.ts';
 import { appIdentity, cachesOf } from './caches.ts';
+import { warnOfSize } from './context.ts';
 import { buildFailure } from './failure.ts';
 import { layerOrigins, sbomLayer } from './metadata.ts';
 import { needed } from './needed.ts';
@@ -36,13 +37,17 @@ export async function buildWithPack(
   const docker = await needed(() => connectDocker(engines.dockerHost, signal));
   const pack = createPack({ variables: packEnvironment(context, docker) });
   const tree = await sourceTree(context.source, context);
-  const app = appIdentity(request, context.source, tree);
+  const app = appIdentity(context.source, tree);
   const caches = cachesOf(request, app, details.builder.value, plan.platform);
   const options = await packOptions(plan, details, tree, caches, pack, context);
   const scope = await openDockerBuildScope(engines.dockerHost);
   const taking = takeImage(docker, scope.image, details.compression, context);
   try {
-    const report = await runPack(pack, options, scope, taking, context);
+    const [report] = await Promise.all([
+      runPack(pack, options, scope, taking, context),
+      // What cannot be read here pack cannot read either, and says so.
+      warnOfSize(details, tree, context).catch(() => {}),
+    ]);
     const built = await describe(await taking.finish(), report, plan, context);
     await scope.nameImage(scope.image, caches.image);
     await keepBuilder(docker, scope, details, signal);

@@ -40,13 +40,11 @@ export function cachesOf(
   return { build: `${volume}.build`, launch: `${volume}.launch`, image: `dogwood.local/cache/${id}:latest` };
 }
 
-/** A folder of this machine is the app wherever it is called from; what was fetched lies elsewhere each time. */
-export function appIdentity(
-  { source: text }: Pick<BuildRequest, 'source'>,
-  source: Source,
-  tree: Tree,
-): string {
-  return source.kind === 'tree' && !/:\/\/|@.*:/.test(text) ? tree.root : source.name;
+/** What is the same in every build of an app: a folder of this machine by its path, what is fetched by where from. */
+export function appIdentity(source: Source, tree: Tree): string {
+  if (source.kind !== 'tree') return source.name;
+  const { origin } = source;
+  return origin === undefined ? tree.root : canonicalJson([origin.repository, origin.ref, origin.folder]);
 }
 
 function repositoryOf(text: string): string {

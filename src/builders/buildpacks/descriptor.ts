@@ -18,8 +18,8 @@ export async function readDescriptor(tree: Tree): Promise<TomlTable | undefined>
 
 /** Does it say itself what belongs to the application (project descriptor 0.1 and 0.2)? */
 export function hasIgnoreRules(descriptor: TomlTable | undefined): boolean {
-  const rules = buildpacksTable(descriptor ?? {});
-  return rules.include !== undefined || rules.exclude !== undefined;
+  const { include, exclude } = ignoreRules(descriptor);
+  return include !== undefined || exclude !== undefined;
 }
 
 /**
@@ -52,17 +52,25 @@ export function descriptorWithout(
   return stringify({ ...original, _: { ...table(original._), 'schema-version': '0.2' }, io });
 }
 
-/**
- * The patterns of a .slugignore in the words of a .gitignore, which pack reads. A pattern with a slash is about a path
- * from the root, one without about a name anywhere; there are no exceptions (`!`) in a .slugignore.
- */
+/** The patterns of a .slugignore as pack takes them: those of a .gitignore, but that there are no exceptions. */
 export function slugIgnorePatterns(text: string): readonly string[] {
   return text
-    .split(/\r\n|\n|\r/)
-    .map((line) => line.trim())
-    .filter((line) => line !== '' && !line.startsWith('#') && !line.startsWith('!'))
-    .map((line) => (line.includes('/') ? `/${line.replace(/^\/+/, '')}` : line));
+    .replace(/^\uFEFF/, '')
+    .split(/\r?\n/)
+    .filter((line) => line.trim() !== '' && !line.startsWith('#') && !line.startsWith('!'));
 }
+
+/** Include and exclude as the descriptor has them; at most one of them is there. */
+export function ignoreRules(descriptor: TomlTable | undefined): {
+  readonly include: readonly string[] | undefined;
+  readonly exclude: readonly string[] | undefined;
+} {
+  const { include, exclude } = buildpacksTable(descriptor ?? {});
+  return { include: strings(include), exclude: strings(exclude) };
+}
+
+const strings = (value: unknown): readonly string[] | undefined =>
+  Array.isArray(value) ? value.filter((each) => typeof each === 'string') : undefined;
 
 /** Is it the path of a folder or file, rather than a URL, an image or an id? */
 const isPathLocator = (locator: string): boolean => /^(?:\.{0,2}\/|\.{1,2}$)/.test(locator);

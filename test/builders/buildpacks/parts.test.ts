@@ -92,9 +92,9 @@ describe('variables', () => {
 });
 
 describe('project.toml and .slugignore', () => {
-  test('patterns of a .slugignore become those of a .gitignore', () => {
+  test('a .slugignore has no exceptions and no comments for pack', () => {
     const text = '# comment\r\n\n*.psd\n/docs\nspec/fixtures\n!kept\ntmp/\n';
-    expect(slugIgnorePatterns(text)).toEqual(['*.psd', '/docs', '/spec/fixtures', '/tmp/']);
+    expect(slugIgnorePatterns(text)).toEqual(['*.psd', '/docs', 'spec/fixtures', 'tmp/']);
   });
 
   test.each([
