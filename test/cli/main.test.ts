@@ -360,7 +360,10 @@ describe('doctor', () => {
     await script('pack', 'echo 1.2.3; exit 1');
     const environment = { PATH: tools, DOCKER_HOST: `unix://${folder}/none.sock` };
     const { stdout } = await run(['doctor', '--json'], environment);
-    const found = document.parse(JSON.parse(stdout)).engines.filter((engine) => engine.found);
+    const report = document.parse(JSON.parse(stdout));
+    const buildpacks = report.strategies.find(({ name }) => name === 'buildpacks');
+    expect(buildpacks).toEqual({ name: 'buildpacks', ok: false, needs: 'pack and a Docker Engine' });
+    const found = report.engines.filter((engine) => engine.found);
     expect(found.map(({ name, version }) => [name, version])).toEqual([
       ['buildctl', '0.34.2'],
       ['git', '2.39.5'],

@@ -100,6 +100,8 @@ export const ENGINES = {
   // built from Go modules (test/tools) or fetched once into the tools folder
   crane: made('crane', () => onPath('crane')),
   registry: made('registry', () => onPath('registry')),
+  pack: made('pack', () => onPath('pack')),
+  lifecycle: made('lifecycle', () => (onPath('launcher') === undefined ? undefined : onPath('lifecycle'))),
   'debian-base': made('debian-base', () => present(join(TOOLS, 'debian-bookworm.tar.gz'))),
   'node-red': made('node-red', () => present(join(TOOLS, 'node-red'))),
   // not programs, but as easily missing
