@@ -110,6 +110,19 @@ export const ERRORS = {
     'Labels beginning with that prefix are acted on by container runtimes; choose another.',
   ),
 
+  // Dockerfiles
+  DOCKERFILE_INVALID: user('Correct that line; the engine reads the file as the Dockerfile reference says.'),
+  DOCKERFILE_STEP_FAILED: user(
+    'The lines above are what the step said last; the whole output is in the log.',
+  ),
+  TARGET_NOT_FOUND: user('Name one of the stages that the Dockerfile has.'),
+  FRONTEND_REFUSED: user(
+    'Remove the line, use docker/dockerfile:1, or allow that program with --allow remote-frontend.',
+  ),
+  SECRET_MISSING: user('Give it with --secret id=NAME,src=FILE or --secret id=NAME,env=VARIABLE.'),
+  SECRET_UNREADABLE: user('Check the path, or that the variable is set.'),
+  ENGINE_UNSUPPORTED: user('Use another engine with --engine, or leave that out.'),
+
   // registries
   REGISTRY_UNREACHABLE: infra('Check the host name and that the registry answers from this machine.'),
   REGISTRY_TLS: infra('If the registry speaks plain HTTP, name it with --insecure-registry HOST.', false),

@@ -93,7 +93,9 @@ function stepFailed(complaint: EngineComplaint): DogwoodError {
   return new DogwoodError(
     'DOCKERFILE_STEP_FAILED',
     `${where(complaint)}${instruction}${outcome}${said}`,
-    code === '137' ? { hint: 'Exit code 137 is a kill, mostly for want of memory; give the engine more.' } : {},
+    code === '137'
+      ? { hint: 'Exit code 137 is a kill, mostly for want of memory; give the engine more.' }
+      : {},
   );
 }
 

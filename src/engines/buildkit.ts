@@ -1,7 +1,6 @@
-import { join } from 'node:path';
 import { takeArchive } from './archive-process.ts';
 import { buildFailure, lineInExcerpt } from './build-failure.ts';
-import type { DockerfileBuild, DockerfileEngine, EngineRun } from './dockerfile-engine.ts';
+import type { DockerfileBuild, DockerfileEngine } from './dockerfile-engine.ts';
 import { runProcess } from './process.ts';
 import { handOverSecrets, secretFlags } from './secret-files.ts';
 import { createSolveOutput } from './solve-output.ts';
@@ -46,6 +45,7 @@ function createBuildkit(address: string): DockerfileEngine {
     name: 'buildkit',
     description,
     compresses: true,
+    irreproducible: undefined,
     cannot: () => undefined,
     async build(build, run, take) {
       const secrets = await handOverSecrets(build.secrets, run);
@@ -82,8 +82,12 @@ function buildctlArguments(build: DockerfileBuild, secrets: readonly string[]): 
     ['build-arg:SOURCE_DATE_EPOCH', String(build.epoch)],
     ...Object.entries(build.buildArgs).map(([name, value]) => [`build-arg:${name}`, value] as const),
     ...Object.entries(build.labels).map(([name, value]) => [`label:${name}`, value] as const),
+    ...build.pins.map(
+      ({ name, digest }) => [`context:${shortName(name)}`, `docker-image://${name}@${digest}`] as const,
+    ),
     ...build.contexts.map(
-      ({ name, digest }, index) => [`context:${name}`, `oci-layout://${layoutId(index)}@${digest}`] as const,
+      ({ name, digest }, index) =>
+        [`context:${shortName(name)}`, `oci-layout://${layoutId(index)}@${digest}`] as const,
     ),
   ];
   return [
@@ -100,6 +104,13 @@ function buildctlArguments(build: DockerfileBuild, secrets: readonly string[]): 
     ...['--output', outputOf(build)],
   ];
 }
+
+/** As the frontend looks a context up: Docker Hub's own prefixes and the tag `latest` go without saying. */
+export const shortName = (name: string): string =>
+  name
+    .replace(/^(?:index\.)?docker\.io\/(?:library\/)?/, '')
+    .replace(/^library\//, '')
+    .replace(/:latest$/, '');
 
 const layoutId = (index: number): string => `dogwood-context-${index}`;
 

@@ -16,6 +16,8 @@ export interface EngineContext {
   readonly layout: string;
   /** Of the image's manifest in the layout. */
   readonly digest: string;
+  /** Its tag there, where it has one. */
+  readonly tag: string | undefined;
 }
 
 /** One build, in words that no engine has for itself. */
@@ -25,7 +27,14 @@ export interface DockerfileBuild {
   /** The same as a tar, without what the ignore file leaves out, for engines that take no folder. */
   readonly contextArchive: () => Readable;
   /** The file lies in a folder of its own, with its ignore file where it has one. */
-  readonly dockerfile: { readonly folder: string; readonly name: string };
+  readonly dockerfile: {
+    readonly folder: string;
+    readonly name: string;
+    /** Where it lies in the context's archive. */
+    readonly path: string;
+    /** Absolute path of the ignore file that counts. */
+    readonly ignoreFile: string | undefined;
+  };
   readonly target: string | undefined;
   readonly buildArgs: Readonly<Record<string, string>>;
   readonly labels: Readonly<Record<string, string>>;
@@ -43,6 +52,10 @@ export interface DockerfileBuild {
   readonly compression: 'keep' | 'gzip' | 'zstd' | 'none';
   /** Run every step again. */
   readonly noCache: boolean;
+  /** The file is read by a frontend from elsewhere. */
+  readonly remoteFrontend: boolean;
+  /** Images that are fetched by name, and the digest of the one that was planned with. */
+  readonly pins: readonly { readonly name: string; readonly digest: string }[];
 }
 
 /** What an engine says while it builds. */
@@ -79,7 +92,7 @@ export type EngineAbility =
   | 'named contexts'
   | 'cache import'
   | 'cache export'
-  | 'reproducible times';
+  | 'remote frontends';
 
 /** An engine that was found. */
 export interface DockerfileEngine {
@@ -90,15 +103,13 @@ export interface DockerfileEngine {
   cannot(ability: EngineAbility, build: DockerfileBuild): string | undefined;
   /** Are the layers of its archives compressed already? */
   readonly compresses: boolean;
+  /** Why two builds of the same input are two images; undefined when they are one. */
+  readonly irreproducible: string | undefined;
   /**
    * Builds, and hands the image's archive (docker-archive or oci-archive) to `take` as it comes.
    *
    * Throws EngineFailure's code for a build that failed, ENGINE_MISSING when the engine went away, what `take`
    * throws, and the signal's reason on abort; nothing of it runs on then.
    */
-  build<T>(
-    build: DockerfileBuild,
-    run: EngineRun,
-    take: (archive: Readable) => Promise<T>,
-  ): Promise<T>;
+  build<T>(build: DockerfileBuild, run: EngineRun, take: (archive: Readable) => Promise<T>): Promise<T>;
 }

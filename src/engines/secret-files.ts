@@ -6,7 +6,10 @@ import type { EngineRun, EngineSecret } from './dockerfile-engine.ts';
 export interface HandedSecrets {
   /** What the tool's environment needs besides. */
   readonly variables: Readonly<Record<string, string>>;
-  readonly places: readonly ({ readonly id: string; readonly env: string } | { readonly id: string; readonly file: string })[];
+  readonly places: readonly (
+    | { readonly id: string; readonly env: string }
+    | { readonly id: string; readonly file: string }
+  )[];
 }
 
 /**

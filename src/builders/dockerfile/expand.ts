@@ -57,7 +57,8 @@ function takeVariable(text: string, variables: Variables, escape: string): Expan
   const word = text.slice(head.length, end);
   const value = variables(name);
   const isSet = operator.startsWith(':') ? (value ?? '') !== '' : value !== undefined;
-  if (operator === '') return word === '' && value !== undefined ? { ...whole, text: value, partial: false } : whole;
+  if (operator === '')
+    return word === '' && value !== undefined ? { ...whole, text: value, partial: false } : whole;
   const alternative = () => ({ ...expand(word, variables, escape), length: whole.length });
   if (operator.endsWith('+')) return isSet ? alternative() : { ...whole, text: '', partial: false };
   if (isSet) return { ...whole, text: value ?? '', partial: false };

@@ -8,7 +8,8 @@ export const BUILT_IN = 'builtin';
 export const SYNTAX_ARGUMENT = 'BUILDKIT_SYNTAX';
 
 // Docker's own frontend under all its names, tags and digests: what it reads, an engine's built-in one reads, too.
-const OWN = /^(?:docker\.io\/|index\.docker\.io\/)?docker\/dockerfile(?:-upstream)?(?:[:@].*)?$|^dockerfile\.v0$/;
+const OWN =
+  /^(?:docker\.io\/|index\.docker\.io\/)?docker\/dockerfile(?:-upstream)?(?:[:@].*)?$|^dockerfile\.v0$/;
 
 /**
  * What reads the file: an image that a `# syntax=` line names is a program from anywhere, which the engine would

@@ -8,7 +8,7 @@ export interface SecretMount {
   /** The secret's name; with a `$` in it nobody knows it before the build. */
   readonly id: string;
   readonly required: boolean;
-  /** The fields of the mount without those that name the secret; those that BuildKit would derive from it filled in. */
+  /** The fields of the mount, what BuildKit would derive from the secret's name filled in. */
   readonly fields: readonly string[];
   readonly places: readonly { readonly offset: number; readonly length: number }[];
 }
@@ -43,9 +43,9 @@ function readMount(value: string): Omit<SecretMount, 'instruction' | 'places'> |
   const id = named.length > 0 ? valueOf(named.at(-1) ?? '') : baseName(valueOf(target ?? ''));
   if (id === '') return undefined;
   const required = fields.some((field) => /^required(?:=(?:1|t|true))?$/i.test(field));
-  const rest = fields.filter((field) => !ID_KEYS.has(keyOf(field)));
+  const whole = named.length > 0 ? fields : [...fields, `id=${id}`];
   const placed = target !== undefined || fields.some((field) => keyOf(field) === 'env');
-  return { id, required, fields: placed ? rest : [...rest, `target=/run/secrets/${baseName(id)}`] };
+  return { id, required, fields: placed ? whole : [...whole, `target=/run/secrets/${baseName(id)}`] };
 }
 
 /**
@@ -62,7 +62,8 @@ export function renameSecrets(
   const edits = mounts.flatMap(({ id, fields, places }) => {
     const name = names.get(id);
     if (name === undefined) return [];
-    const flag = writeFields('mount', [...fields, `id=${name}`], directives.escape);
+    const renamed = fields.map((field) => (ID_KEYS.has(keyOf(field)) ? `id=${name}` : field));
+    const flag = writeFields('mount', renamed, directives.escape);
     // Of a flag that goes on in the next line, the first piece is replaced and the others go: lines keep their number.
     return places.map((place, index) => ({ ...place, text: index === 0 ? flag : '' }));
   });

@@ -70,7 +70,9 @@ function readHeadArgument(
   given: Readonly<Record<string, string>>,
   { escape }: Directives,
 ): void {
-  for (const [, name = '', value] of rest.matchAll(/([A-Za-z_][A-Za-z0-9_]*)(?:=((?:"[^"]*"|'[^']*'|\S)*))?/g)) {
+  for (const [, name = '', value] of rest.matchAll(
+    /([A-Za-z_][A-Za-z0-9_]*)(?:=((?:"[^"]*"|'[^']*'|\S)*))?/g,
+  )) {
     const written = value === undefined ? undefined : expand(value, (each) => head.get(each), escape);
     const known = given[name] ?? (written?.partial === false ? written.text : undefined);
     if (known !== undefined) head.set(name, known);
