@@ -39,13 +39,14 @@ function createBuildah(version: string): DockerfileEngine {
   return {
     name: 'buildah',
     description,
+    cachesSecretSteps: false,
     compresses: false,
     irreproducible: undefined,
-    cannot(ability, build) {
-      const caches = ability === 'cache import' ? build.cacheFrom : build.cacheTo;
+    cannot(ability, demands) {
+      const caches = ability === 'cache import' ? demands.cacheFrom : demands.cacheTo;
       if (ability === 'remote frontends') return 'it reads Dockerfiles itself';
       if (ability !== 'cache import' && ability !== 'cache export') return undefined;
-      if (build.secrets.length > 0) return 'with secrets it runs every step, so that a changed one is seen';
+      if (demands.secrets.length > 0) return 'with secrets it runs every step, so that a changed one is seen';
       return caches.every((cache) => repositoryOf(cache) !== undefined)
         ? undefined
         : 'it has caches in a registry only, type=registry,ref=HOST/REPOSITORY';

@@ -44,6 +44,7 @@ function createBuildkit(address: string): DockerfileEngine {
   return {
     name: 'buildkit',
     description,
+    cachesSecretSteps: true,
     compresses: true,
     irreproducible: undefined,
     cannot: () => undefined,

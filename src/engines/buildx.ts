@@ -56,6 +56,7 @@ function createBuildx([file, ...words]: readonly [string, ...string[]], builder:
   return {
     name: 'buildx',
     description,
+    cachesSecretSteps: true,
     compresses: true,
     irreproducible: undefined,
     cannot: () => undefined,

@@ -29,9 +29,10 @@ export async function findDockerBuilder(
   return {
     name: 'docker',
     description,
+    cachesSecretSteps: false,
     compresses: false,
     irreproducible: 'the Docker Engine writes the times of the build into its image',
-    cannot(ability, build) {
+    cannot(ability, demands) {
       switch (ability) {
         case 'secrets':
         case 'ssh':
@@ -41,7 +42,9 @@ export async function findDockerBuilder(
         case 'remote frontends':
           return 'its API does not take them';
         case 'cache import':
-          return build.cacheFrom.every((cache) => !cache.includes('=') || cache.startsWith('type=registry,'))
+          return demands.cacheFrom.every(
+            (cache) => !cache.includes('=') || cache.startsWith('type=registry,'),
+          )
             ? undefined
             : 'it reads caches of images only, type=registry,ref=IMAGE';
       }

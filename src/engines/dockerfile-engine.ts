@@ -58,6 +58,14 @@ export interface DockerfileBuild {
   readonly pins: readonly { readonly name: string; readonly digest: string }[];
 }
 
+/** What a build asks for, before it is made ready. */
+export interface EngineDemands
+  extends Pick<DockerfileBuild, 'ssh' | 'cacheFrom' | 'cacheTo' | 'remoteFrontend'> {
+  /** Names of secrets and of images that are taken from elsewhere. */
+  readonly secrets: readonly string[];
+  readonly contexts: readonly string[];
+}
+
 /** What an engine says while it builds. */
 export type EngineProgress =
   | {
@@ -100,7 +108,12 @@ export interface DockerfileEngine {
   /** For messages: `BuildKit at unix:///run/buildkit/buildkitd.sock`. */
   readonly description: string;
   /** Why it cannot do that; undefined when it can. */
-  cannot(ability: EngineAbility, build: DockerfileBuild): string | undefined;
+  cannot(ability: EngineAbility, demands: EngineDemands): string | undefined;
+  /**
+   * Does it recognise a step by the names of the secrets that it mounts, and not by their values? Then another name
+   * runs the step again.
+   */
+  readonly cachesSecretSteps: boolean;
   /** Are the layers of its archives compressed already? */
   readonly compresses: boolean;
   /** Why two builds of the same input are two images; undefined when they are one. */

@@ -1,11 +1,12 @@
 import { copyFile, writeFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import type { Readable } from 'node:stream';
-import type { DockerfileBuild, DockerfileEngine } from '../../engines/dockerfile-engine.ts';
+import type { DockerfileBuild, DockerfileEngine, EngineDemands } from '../../engines/dockerfile-engine.ts';
 import { ingestArchive } from '../../oci/archives/ingest.ts';
 import { formatPlatform } from '../../oci/platform.ts';
 import type { BuildPlan } from '../../plan/build-plan.ts';
 import type { DockerfilePlan } from '../../plan/dockerfile-plan.ts';
+import type { BuildRequest } from '../../plan/request.ts';
 import type { BuildContext, Built } from '../builder.ts';
 import { rememberedLayers } from '../compressed-layers.ts';
 import { chooseEngine } from './choose.ts';
@@ -24,9 +25,12 @@ export async function buildDockerfile(plan: BuildPlan, context: BuildContext): P
     throw new Error('the Dockerfile builder was given a plan of another strategy');
   }
   const opened = await openDockerfile(context.source, context.request, context);
-  const secrets = await prepareSecrets(opened.dockerfile, await readSecrets(context), context);
+  const { request } = context;
+  const values = await readSecrets(context);
+  const engine = await chooseEngine(request.engine, demandsOf(details, opened, request), context);
+  const { dockerfile } = opened;
+  const secrets = await prepareSecrets(dockerfile, values, engine.cachesSecretSteps, context);
   const build = await describeBuild(plan, details, opened, secrets, context);
-  const engine = await chooseEngine(context.request.engine, build, context);
   const say = (message: string) => context.emit({ type: 'note', step: 'build', message });
   say(`with ${engine.description}`);
   if (engine.irreproducible !== undefined) say(engine.irreproducible);
@@ -47,6 +51,19 @@ export async function buildDockerfile(plan: BuildPlan, context: BuildContext): P
     processes: Object.fromEntries(
       Object.entries(plan.project?.processes ?? {}).map(([name, { value }]) => [name, value]),
     ),
+  };
+}
+
+function demandsOf(
+  { bases }: DockerfilePlan,
+  { frontend }: OpenedDockerfile,
+  { secrets, ssh, cacheFrom, cacheTo }: BuildRequest,
+): EngineDemands {
+  return {
+    secrets: secrets.map(({ id }) => id),
+    contexts: bases.flatMap(({ reference, from }) => (from === null ? [] : [reference])),
+    remoteFrontend: frontend !== BUILT_IN,
+    ...{ ssh, cacheFrom, cacheTo },
   };
 }
 

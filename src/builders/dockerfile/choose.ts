@@ -3,10 +3,10 @@ import { findBuildkit } from '../../engines/buildkit.ts';
 import { findBuildx } from '../../engines/buildx.ts';
 import { findDockerBuilder } from '../../engines/docker-builder.ts';
 import type {
-  DockerfileBuild,
   DockerfileEngine,
   DockerfileEngineName,
   EngineAbility,
+  EngineDemands,
 } from '../../engines/dockerfile-engine.ts';
 import { DogwoodError } from '../../errors.ts';
 import { DOCKERFILE_ENGINES } from '../../plan/request.ts';
@@ -32,7 +32,7 @@ interface Search {
  */
 export async function chooseEngine(
   asked: DockerfileEngineName | 'auto',
-  build: DockerfileBuild,
+  demands: EngineDemands,
   context: BuildContext,
 ): Promise<DockerfileEngine> {
   const search = createSearch(context);
@@ -41,12 +41,12 @@ export async function chooseEngine(
   for (const name of names) {
     const engine = await search.find(name);
     if (engine === undefined) continue;
-    const lacks = lackOf(engine, build);
+    const lacks = lackOf(engine, demands);
     if (lacks === undefined) return engine;
     first ??= { engine, lacks };
   }
-  if (first === undefined) throw await missing(asked, search, build);
-  const able = await others(first.engine.name, search, build);
+  if (first === undefined) throw await missing(asked, search, demands);
+  const able = await others(first.engine.name, search, demands);
   throw new DogwoodError(
     'ENGINE_UNSUPPORTED',
     `${first.engine.description} cannot do ${first.lacks.ability}: ${first.lacks.why}`,
@@ -86,17 +86,17 @@ interface Lack {
 }
 
 /** The first thing that is asked for and that the engine cannot do. */
-function lackOf(engine: DockerfileEngine, build: DockerfileBuild): Lack | undefined {
+function lackOf(engine: DockerfileEngine, demands: EngineDemands): Lack | undefined {
   const asked: readonly (readonly [EngineAbility, boolean])[] = [
-    ['secrets', build.secrets.length > 0],
-    ['ssh', build.ssh.length > 0],
-    ['named contexts', build.contexts.length > 0],
-    ['cache import', build.cacheFrom.length > 0],
-    ['cache export', build.cacheTo.length > 0],
-    ['remote frontends', build.remoteFrontend],
+    ['secrets', demands.secrets.length > 0],
+    ['ssh', demands.ssh.length > 0],
+    ['named contexts', demands.contexts.length > 0],
+    ['cache import', demands.cacheFrom.length > 0],
+    ['cache export', demands.cacheTo.length > 0],
+    ['remote frontends', demands.remoteFrontend],
   ];
   for (const [ability, needed] of asked) {
-    const why = needed ? engine.cannot(ability, build) : undefined;
+    const why = needed ? engine.cannot(ability, demands) : undefined;
     if (why !== undefined) return { ability, why };
   }
   return undefined;
@@ -105,12 +105,12 @@ function lackOf(engine: DockerfileEngine, build: DockerfileBuild): Lack | undefi
 async function others(
   but: DockerfileEngineName,
   search: Search,
-  build: DockerfileBuild,
+  demands: EngineDemands,
 ): Promise<readonly DockerfileEngineName[]> {
   const able: DockerfileEngineName[] = [];
   for (const name of DOCKERFILE_ENGINES) {
     const engine = name === but ? undefined : await search.find(name);
-    if (engine !== undefined && lackOf(engine, build) === undefined) able.push(name);
+    if (engine !== undefined && lackOf(engine, demands) === undefined) able.push(name);
   }
   return able;
 }
@@ -118,7 +118,7 @@ async function others(
 async function missing(
   asked: DockerfileEngineName | 'auto',
   search: Search,
-  build: DockerfileBuild,
+  demands: EngineDemands,
 ): Promise<DogwoodError> {
   const reasons = [...search.reasons].map(([name, reason]) => `${name}: ${reason}`).join('; ');
   if (asked === 'auto') {
@@ -126,7 +126,7 @@ async function missing(
       hint: `Get one of: ${DOCKERFILE_ENGINES.map((name) => HOW[name]).join('; ')}. \`build plan\` shows which other strategies fit this source.`,
     });
   }
-  const able = await others(asked, search, build);
+  const able = await others(asked, search, demands);
   const instead = able.length > 0 ? ` Here --engine ${able[0]} would work.` : '';
   return new DogwoodError('ENGINE_MISSING', reasons, { hint: `It needs ${HOW[asked]}.${instead}` });
 }

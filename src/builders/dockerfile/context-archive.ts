@@ -3,7 +3,7 @@ import { lstat, readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { type Headers, type Pack, pack } from 'tar-stream';
+import { type Header, type Pack, pack } from 'tar-stream';
 import type { Tree } from '../../source/tree.ts';
 import { type IgnoreMatcher, readIgnoreFile } from './ignore.ts';
 
@@ -49,17 +49,22 @@ async function* walk(root: string, folder: string, ignore: IgnoreMatcher): Async
 
 async function writeEntry(tar: Pack, path: string, name: string): Promise<void> {
   const found = await lstat(path);
-  const header: Headers = { name, mode: found.mode & 0o7777, mtime: found.mtime };
+  const header = { name, mode: found.mode & 0o7777, mtime: found.mtime };
   if (found.isDirectory()) tar.entry({ ...header, type: 'directory' });
   else if (found.isSymbolicLink()) tar.entry({ ...header, type: 'symlink', linkname: await readlink(path) });
   else if (found.isFile()) await writeFile(tar, path, header, found);
 }
 
 /** A file that grows meanwhile is taken as long as it was; one that shrinks fails the archive. */
-async function writeFile(tar: Pack, path: string, header: Headers, { size }: Stats): Promise<void> {
+async function writeFile(
+  tar: Pack,
+  path: string,
+  header: Pick<Header, 'name' | 'mode' | 'mtime'>,
+  { size }: Stats,
+): Promise<void> {
   const entry = tar.entry({ ...header, size });
   if (size === 0) {
-    entry.end();
+    entry.end(Buffer.alloc(0));
     return;
   }
   await pipeline(createReadStream(path, { end: size - 1, highWaterMark: 1024 * 1024 }), entry);

@@ -4,7 +4,7 @@ import { DogwoodError } from '../../errors.ts';
 export interface Directives {
   /** As written behind `syntax=`: an image reference, perhaps with words behind it. */
   readonly syntax: string | undefined;
-  readonly escape: '\\' | '`';
+  readonly escapeToken: '\\' | '`';
   /** Lines, from 0, that hold directives; and which of them is the syntax. */
   readonly lines: readonly number[];
   readonly syntaxLine: number | undefined;
@@ -29,13 +29,13 @@ export function readDirectives(text: string): Directives {
     if (found.has(key)) throw invalid(line, `only one ${key} directive can be used`);
     found.set(key, { value, line });
   }
-  const escape = found.get('escape')?.value ?? '\\';
-  if (escape !== '\\' && escape !== '`') {
+  const escapeToken = found.get('escape')?.value ?? '\\';
+  if (escapeToken !== '\\' && escapeToken !== '`') {
     throw invalid(found.get('escape')?.line ?? 0, 'the escape directive takes \\ or `');
   }
   return {
     syntax: found.get('syntax')?.value ?? otherSyntax(text),
-    escape,
+    escapeToken,
     lines: [...found.values()].map(({ line }) => line),
     syntaxLine: found.get('syntax')?.line,
   };

@@ -14,14 +14,14 @@ const BRACED = /^\$\{([A-Za-z_][A-Za-z0-9_]*)(:?[-+?])?/;
  * Fills variables in as Dockerfiles do (reference, "Environment replacement"): `$name`, `${name}`, `${name:-word}`,
  * `${name:+word}` and their forms without the colon. What is not known stays as written.
  */
-export function expand(text: string, variables: Variables, escape: string): Expanded {
+export function expand(text: string, variables: Variables, escapeToken: string): Expanded {
   let result = '';
   let partial = false;
   let quote: string | undefined;
   let at = 0;
   while (at < text.length) {
     const character = text.charAt(at);
-    if (character === escape && quote !== "'") {
+    if (character === escapeToken && quote !== "'") {
       result += text.charAt(at + 1);
       at += 2;
     } else if (character === quote) {
@@ -31,7 +31,7 @@ export function expand(text: string, variables: Variables, escape: string): Expa
       quote = character;
       at++;
     } else if (character === '$' && quote !== "'") {
-      const taken = takeVariable(text.slice(at), variables, escape);
+      const taken = takeVariable(text.slice(at), variables, escapeToken);
       result += taken.text;
       partial ||= taken.partial;
       at += taken.length;
@@ -43,7 +43,11 @@ export function expand(text: string, variables: Variables, escape: string): Expa
   return { text: result, partial };
 }
 
-function takeVariable(text: string, variables: Variables, escape: string): Expanded & { length: number } {
+function takeVariable(
+  text: string,
+  variables: Variables,
+  escapeToken: string,
+): Expanded & { length: number } {
   const plain = PLAIN.exec(text);
   if (plain) {
     const value = variables(plain[1] ?? '');
@@ -59,7 +63,7 @@ function takeVariable(text: string, variables: Variables, escape: string): Expan
   const isSet = operator.startsWith(':') ? (value ?? '') !== '' : value !== undefined;
   if (operator === '')
     return word === '' && value !== undefined ? { ...whole, text: value, partial: false } : whole;
-  const alternative = () => ({ ...expand(word, variables, escape), length: whole.length });
+  const alternative = () => ({ ...expand(word, variables, escapeToken), length: whole.length });
   if (operator.endsWith('+')) return isSet ? alternative() : { ...whole, text: '', partial: false };
   if (isSet) return { ...whole, text: value ?? '', partial: false };
   return operator.endsWith('-') ? alternative() : whole;

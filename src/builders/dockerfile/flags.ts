@@ -23,7 +23,7 @@ interface Word {
 }
 
 /** One word, its quotes and escapes taken away (split_command.go, extractBuilderFlags). */
-function takeWord(text: string, from: number, escape: string): Word {
+function takeWord(text: string, from: number, escapeToken: string): Word {
   let word = '';
   let quote: string | undefined;
   let at = from;
@@ -32,8 +32,8 @@ function takeWord(text: string, from: number, escape: string): Word {
     if (quote === undefined && /\s/.test(character)) break;
     if (character === quote) quote = undefined;
     else if (quote === undefined && (character === '"' || character === "'")) quote = character;
-    else if (character === escape && at + 1 < text.length) word += text.charAt(++at);
-    else if (character !== escape) word += character;
+    else if (character === escapeToken && at + 1 < text.length) word += text.charAt(++at);
+    else if (character !== escapeToken) word += character;
   }
   return { text: word, end: at };
 }
@@ -47,14 +47,14 @@ export function splitFlags(
   body: string,
   start: number,
   spans: readonly Span[],
-  escape: string,
+  escapeToken: string,
 ): { readonly flags: readonly Flag[]; readonly rest: string } {
   const flags: Flag[] = [];
   let at = 0;
   for (;;) {
     while (/\s/.test(body.charAt(at))) at++;
     if (!body.startsWith('--', at)) break;
-    const word = takeWord(body, at, escape);
+    const word = takeWord(body, at, escapeToken);
     const begin = at;
     at = word.end;
     if (word.text === '--') break;
@@ -76,13 +76,13 @@ function placesOf(from: number, to: number, spans: readonly Span[]) {
 }
 
 /** Words as a shell splits them; quotes stay, so that `"<<a"` is seen to be quoted. */
-export function splitWords(text: string, escape: string): readonly string[] {
+export function splitWords(text: string, escapeToken: string): readonly string[] {
   const words: string[] = [];
   let word = '';
   let quote: string | undefined;
   for (let at = 0; at < text.length; at++) {
     const character = text.charAt(at);
-    if (character === escape && quote !== "'") word += character + text.charAt(++at);
+    if (character === escapeToken && quote !== "'") word += character + text.charAt(++at);
     else if (quote === undefined && /\s/.test(character)) {
       if (word !== '') words.push(word);
       word = '';
@@ -114,11 +114,13 @@ export function splitFields(text: string): readonly string[] {
 }
 
 /** The opposite: a word of a Dockerfile that is read as these fields. */
-export function writeFields(name: string, fields: readonly string[], escape: string): string {
+export function writeFields(name: string, fields: readonly string[], escapeToken: string): string {
   const text = fields
     .map((field) => (/[",]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field))
     .join(',');
   if (!/[\s'"\\`]/.test(text)) return `--${name}=${text}`;
-  const escaped = [...text].map((each) => (each === escape || each === "'" ? escape + each : each)).join('');
+  const escaped = [...text]
+    .map((each) => (each === escapeToken || each === "'" ? escapeToken + each : each))
+    .join('');
   return `--${name}='${escaped}'`;
 }

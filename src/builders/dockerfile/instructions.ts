@@ -50,7 +50,7 @@ export function readInstructions(text: string, directives: Directives): readonly
   const instructions: Instruction[] = [];
   let at = directives.lines.length === 0 ? 0 : Math.max(...directives.lines) + 1;
   while (at < lines.length) {
-    const logical = joinLines(lines, at, directives.escape);
+    const logical = joinLines(lines, at, directives.escapeToken);
     at = logical.next;
     if (logical.text.trim() === '') continue;
     const [, keyword = '', body = ''] = /^\s*(\S+)\s*(.*)$/s.exec(logical.text) ?? [];
@@ -60,9 +60,10 @@ export function readInstructions(text: string, directives: Directives): readonly
       body,
       logical.text.length - body.length,
       logical.spans,
-      directives.escape,
+      directives.escapeToken,
     );
-    const heredocs = WITH_HEREDOC.has(upper) && !isJson(rest) ? heredocNames(body, directives.escape) : [];
+    const heredocs =
+      WITH_HEREDOC.has(upper) && !isJson(rest) ? heredocNames(body, directives.escapeToken) : [];
     const taken: Heredoc[] = [];
     for (const { name, chomp } of heredocs) {
       const read = readHeredoc(lines, at, name, chomp);
@@ -94,8 +95,8 @@ function splitLines(text: string): readonly Line[] {
 
 const isComment = (line: string): boolean => /^\s*#/.test(line);
 
-function joinLines(lines: readonly Line[], from: number, escape: string): Logical {
-  const e = escape === '\\' ? '\\\\' : '`';
+function joinLines(lines: readonly Line[], from: number, escapeToken: string): Logical {
+  const e = escapeToken === '\\' ? '\\\\' : '`';
   // A continuation character alone on its line, or behind anything but itself (parser.go, lineContinuationRegex).
   const continued = new RegExp(`^(.*[^${e}])${e}[ \\t]*$|^()${e}[ \\t]*$`);
   let text = '';
@@ -121,8 +122,8 @@ function joinLines(lines: readonly Line[], from: number, escape: string): Logica
   return { text, spans, first: from, next: at };
 }
 
-function heredocNames(body: string, escape: string): readonly { name: string; chomp: boolean }[] {
-  return splitWords(body, escape).flatMap((word) => {
+function heredocNames(body: string, escapeToken: string): readonly { name: string; chomp: boolean }[] {
+  return splitWords(body, escapeToken).flatMap((word) => {
     const [, chomp, quoted] = /^[0-9]*<<(-?)([^<\s]+)$/.exec(word) ?? [];
     if (quoted === undefined) return [];
     const name = quoted.replace(/^(['"])(.*)\1$/, '$2');

@@ -17,7 +17,7 @@ const ID_KEYS = new Set(['id', 'source', 'src']);
 const TARGET_KEYS = new Set(['target', 'dst', 'destination']);
 
 const keyOf = (field: string): string => (field.split('=', 1)[0] ?? '').toLowerCase();
-const valueOf = (field: string): string => field.slice(field.indexOf('=') + 1);
+const textOf = (field: string): string => field.slice(field.indexOf('=') + 1);
 const baseName = (path: string): string => path.replace(/\/+$/, '').replace(/^.*\//, '');
 
 /** Every mount of a secret in a Dockerfile (dockerfile reference, "RUN --mount=type=secret"). */
@@ -35,17 +35,19 @@ export function secretMounts({ stages }: Dockerfile): readonly SecretMount[] {
 
 function readMount(value: string): Omit<SecretMount, 'instruction' | 'places'> | undefined {
   const fields = splitFields(value);
-  if (!fields.some((field) => keyOf(field) === 'type' && valueOf(field).toLowerCase() === 'secret')) {
+  if (!fields.some((field) => keyOf(field) === 'type' && textOf(field).toLowerCase() === 'secret')) {
     return undefined;
   }
   const named = fields.filter((field) => ID_KEYS.has(keyOf(field)));
   const target = fields.findLast((field) => TARGET_KEYS.has(keyOf(field)));
-  const id = named.length > 0 ? valueOf(named.at(-1) ?? '') : baseName(valueOf(target ?? ''));
+  const id = named.length > 0 ? textOf(named.at(-1) ?? '') : baseName(textOf(target ?? ''));
   if (id === '') return undefined;
   const required = fields.some((field) => /^required(?:=(?:1|t|true))?$/i.test(field));
   const whole = named.length > 0 ? fields : [...fields, `id=${id}`];
   const placed = target !== undefined || fields.some((field) => keyOf(field) === 'env');
-  return { id, required, fields: placed ? whole : [...whole, `target=/run/secrets/${baseName(id)}`] };
+  // Buildah 1.28 crashes at a `required` without a value.
+  const spelled = whole.map((field) => (/^required$/i.test(field) ? 'required=true' : field));
+  return { id, required, fields: placed ? spelled : [...spelled, `target=/run/secrets/${baseName(id)}`] };
 }
 
 /**
@@ -63,7 +65,7 @@ export function renameSecrets(
     const name = names.get(id);
     if (name === undefined) return [];
     const renamed = fields.map((field) => (ID_KEYS.has(keyOf(field)) ? `id=${name}` : field));
-    const flag = writeFields('mount', renamed, directives.escape);
+    const flag = writeFields('mount', renamed, directives.escapeToken);
     // Of a flag that goes on in the next line, the first piece is replaced and the others go: lines keep their number.
     return places.map((place, index) => ({ ...place, text: index === 0 ? flag : '' }));
   });

@@ -1,7 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { DogwoodError } from '../../errors.ts';
 import type { BuildContext } from '../builder.ts';
-import { renameSecrets, type SecretMount, secretMounts } from './secret-mounts.ts';
+import { renameSecrets, secretMounts } from './secret-mounts.ts';
 import type { Dockerfile } from './stages.ts';
 
 /** A secret with its value. */
@@ -56,38 +56,39 @@ export interface PreparedSecrets {
 }
 
 /**
- * Renames each secret to its name and a keyed hash of its value. The key is this store's own and never leaves it, so
- * that nobody can try values against what an engine or a shared cache has seen.
+ * Makes the secrets ready for an engine. One that recognises steps by the names of their secrets gets each under its
+ * name and a keyed hash of its value. The key is this store's own and never leaves it, so that nobody can try values
+ * against what an engine or a shared cache has seen.
  *
- * A name with a variable in it cannot be renamed; such a step sees the secret under its own name.
+ * A name with a variable in it cannot be changed; such a step sees the secret under its own name.
  */
 export async function prepareSecrets(
   dockerfile: Dockerfile,
   secrets: readonly ReadSecret[],
+  rename: boolean,
   context: Pick<BuildContext, 'facts' | 'request'>,
 ): Promise<PreparedSecrets> {
   if (secrets.length === 0) return { text: dockerfile.text, secrets, shown: new Map() };
-  const key = await storeKey(context);
+  const key = rename ? await storeKey(context) : undefined;
   const names = new Map(
-    secrets.map(({ id, value }) => {
-      const hash = createHmac('sha256', key)
-        .update(context.request.tenant)
-        .update('\0')
-        .update(id)
-        .update('\0')
-        .update(value);
-      return [id, `${id}-${hash.digest('hex').slice(0, 32)}`];
-    }),
-  );
-  const mounts: readonly SecretMount[] = secretMounts(dockerfile);
-  return {
-    text: renameSecrets(dockerfile, mounts, names),
-    secrets: secrets.flatMap(({ id, value }) => [
-      { id, value },
-      { id: names.get(id) ?? id, value },
+    secrets.map(({ id, value }) => [
+      id,
+      key === undefined ? id : nameFor(key, context.request.tenant, id, value),
     ]),
+  );
+  const text = renameSecrets(dockerfile, secretMounts(dockerfile), names);
+  if (!rename) return { text, secrets, shown: new Map() };
+  return {
+    text,
+    secrets: [...secrets, ...secrets.map(({ id, value }) => ({ id: names.get(id) ?? id, value }))],
     shown: new Map([...names].map(([id, name]) => [name, id])),
   };
+}
+
+function nameFor(key: Uint8Array, tenant: string, id: string, value: Uint8Array): string {
+  const hash = createHmac('sha256', key);
+  for (const part of [tenant, '\0', id, '\0', value]) hash.update(part);
+  return `${id}-${hash.digest('hex').slice(0, 32)}`;
 }
 
 /** Made once and kept in the local store. */

@@ -22,7 +22,7 @@ type Words = { readonly words: readonly string[] } | { readonly shell: string };
 interface State {
   readonly variables: Map<string, string>;
   readonly given: Readonly<Record<string, string>>;
-  readonly escape: string;
+  readonly escapeToken: string;
   readonly ports: Map<string, Sourced<Service>>;
   readonly volumes: Map<string, Sourced<Mount>>;
   entrypoint: Sourced<Words> | undefined;
@@ -42,7 +42,7 @@ export function readSettings(
   const state: State = {
     variables: new Map(),
     given,
-    escape: dockerfile.directives.escape,
+    escapeToken: dockerfile.directives.escapeToken,
     ports: new Map(),
     volumes: new Map(),
     entrypoint: undefined,
@@ -67,13 +67,14 @@ export function readSettings(
 function apply(state: State, instruction: Instruction, file: string): void {
   const { keyword, rest, line } = instruction;
   const from = `${file} line ${line + 1}`;
-  const filled = (text: string) => expand(text, (name) => state.variables.get(name), state.escape);
+  const filled = (text: string) => expand(text, (name) => state.variables.get(name), state.escapeToken);
   switch (keyword) {
     case 'ENV':
-      for (const [name, value] of pairs(rest, state.escape)) state.variables.set(name, filled(value).text);
+      for (const [name, value] of pairs(rest, state.escapeToken))
+        state.variables.set(name, filled(value).text);
       break;
     case 'ARG':
-      for (const [name, value] of pairs(rest, state.escape)) {
+      for (const [name, value] of pairs(rest, state.escapeToken)) {
         const known = state.given[name] ?? (value === '' ? undefined : filled(value).text);
         if (known !== undefined) state.variables.set(name, known);
       }
@@ -114,8 +115,8 @@ function words(rest: string): Words {
   return json === undefined ? { shell: rest } : { words: json };
 }
 
-function pairs(rest: string, escape: string): readonly (readonly [string, string])[] {
-  const [first = '', ...more] = splitWords(rest, escape);
+function pairs(rest: string, escapeToken: string): readonly (readonly [string, string])[] {
+  const [first = '', ...more] = splitWords(rest, escapeToken);
   // `ENV NAME the value`, the old form.
   if (!first.includes('=') && more.length > 0) return [[first, rest.slice(first.length).trim()]];
   return [first, ...more].map((word) => {

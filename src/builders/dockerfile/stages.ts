@@ -68,12 +68,12 @@ function readHeadArgument(
   { rest }: Instruction,
   head: Map<string, string>,
   given: Readonly<Record<string, string>>,
-  { escape }: Directives,
+  { escapeToken }: Directives,
 ): void {
   for (const [, name = '', value] of rest.matchAll(
     /([A-Za-z_][A-Za-z0-9_]*)(?:=((?:"[^"]*"|'[^']*'|\S)*))?/g,
   )) {
-    const written = value === undefined ? undefined : expand(value, (each) => head.get(each), escape);
+    const written = value === undefined ? undefined : expand(value, (each) => head.get(each), escapeToken);
     const known = given[name] ?? (written?.partial === false ? written.text : undefined);
     if (known !== undefined) head.set(name, known);
   }
@@ -84,7 +84,7 @@ function readFrom(
   earlier: readonly Stage[],
   instructions: readonly Instruction[],
   variables: Variables,
-  { escape }: Directives,
+  { escapeToken }: Directives,
 ): Stage {
   const [reference = '', as, name, ...more] = from.rest.split(/\s+/);
   const named = as !== undefined;
@@ -94,7 +94,7 @@ function readFrom(
   if (name !== undefined && !/^[a-z][a-z0-9._-]*$/i.test(name)) {
     throw invalid(from.line, `${name.slice(0, 40)} is no name of a stage`);
   }
-  const base = expand(reference, variables, escape);
+  const base = expand(reference, variables, escapeToken);
   const parent = earlier.findLast((stage) => stage.name === base.text.toLowerCase());
   return { index: earlier.length, name: name?.toLowerCase(), base, parent, from, instructions };
 }
