@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import { DogwoodError } from '../errors.ts';
 import type { FailedStep } from './solve-status.ts';
 
@@ -26,7 +27,7 @@ const RULES: readonly Rule[] = [
     ({ text }) => new DogwoodError('TARGET_NOT_FOUND', firstLine(text)),
   ],
   [
-    /dockerfile parse error|unknown instruction|Dockerfile parse error|failed to parse Dockerfile|file with no instructions|no build stage in current context|the Dockerfile.*cannot be empty|unterminated heredoc|circular dependency detected|Unknown flag|unknown flag: --|requires (?:at least|exactly|either) .* argument/i,
+    /dockerfile parse error|unknown instruction|Dockerfile parse error|failed to parse Dockerfile|file with no instructions|no build stage in current context|the Dockerfile.*cannot be empty|unterminated heredoc|circular dependency detected|Unknown flag|unknown flag: --|only supports the .* flags|requires (?:at least|exactly|either) .* argument/i,
     (complaint) =>
       new DogwoodError('DOCKERFILE_INVALID', `${where(complaint)}${strip(firstLine(complaint.text))}`),
   ],
@@ -87,7 +88,7 @@ function stepFailed(complaint: EngineComplaint): DogwoodError {
     `${error}\n${text}`,
   )?.[1];
   const instruction = step === undefined ? '' : `${oneLine(step.name)}: `;
-  const lines = (step?.lastLines ?? []).filter((line) => line.trim() !== '');
+  const lines = (step?.lastLines ?? []).map(plain).filter((line) => line.trim() !== '');
   const said = lines.length === 0 ? '' : `\n${lines.map((line) => `  ${line}`).join('\n')}`;
   const outcome = code === undefined ? strip(firstLine(error)) : `exit code ${code}`;
   return new DogwoodError(
@@ -106,6 +107,9 @@ function secretMissing(complaint: EngineComplaint): DogwoodError {
     `${where(complaint)}a step needs the secret ${id ?? '(see the log)'}, which was not given`,
   );
 }
+
+/** Colours are for terminals. */
+const plain = (line: string): string => stripVTControlCharacters(line);
 
 const where = ({ line }: EngineComplaint): string =>
   line === undefined ? '' : `line ${line} of the Dockerfile: `;

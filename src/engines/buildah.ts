@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DogwoodError } from '../errors.ts';
 import { takeArchive } from './archive-process.ts';
 import { buildFailure } from './build-failure.ts';
 import type { DockerfileBuild, DockerfileEngine, EngineRun } from './dockerfile-engine.ts';
@@ -19,14 +21,14 @@ export async function findBuildah(
   why: (reason: string) => void,
 ): Promise<DockerfileEngine | undefined> {
   try {
-    const { exitCode, stdout } = await runProcess('buildah', ['--version'], {
+    const { exitCode, stdout, stderr } = await runProcess('buildah', ['--version'], {
       env: variables,
       timeoutMs: ANSWER_MS,
       signal,
     });
     const version = /version ([0-9.]+)/.exec(stdout)?.[1];
     if (exitCode === 0 && version !== undefined) return createBuildah(version);
-    why('buildah does not say its version');
+    why(`buildah cannot start: ${stderr.trim().split('\n').at(-1) ?? ''}`);
   } catch (error) {
     signal.throwIfAborted();
     why(error instanceof Error ? error.message : String(error));
@@ -54,17 +56,36 @@ function createBuildah(version: string): DockerfileEngine {
     async build(build, run, take) {
       const image = await buildImage(build, run, description);
       try {
-        // An oci-archive is put together in a temporary folder first; this one streams.
-        const args = ['push', '--quiet', image, 'docker-archive:/dev/stdout'];
         const refuse = ({ stderr }: { stderr: string }) =>
-          buildFailure({ engine: description, text: stderr, step: undefined });
-        return await takeArchive('buildah', args, { env: run.variables, signal: run.signal }, refuse, take);
+          /no space left/.test(stderr)
+            ? buildFailure({ engine: description, text: stderr, step: undefined })
+            : new DogwoodError(
+                'ENGINE_FAILED',
+                `${description} could not hand over the image: ${stderr.trim()}`,
+              );
+        const options = { env: withoutEmptyConfig(run.variables), signal: run.signal };
+        return await takeArchive('sh', ['-c', PUSH, 'sh', image], options, refuse, take);
       } finally {
         // With layers the image is the cache of the next build, and stays.
         if (!usesLayers(build)) await remove(image, run);
       }
     },
   };
+}
+
+/**
+ * An oci-archive is put together in a temporary folder first; a docker-archive streams. Buildah opens /dev/stdout by
+ * name, which works with a pipe and not with the socket that Node gives a child: hence `cat`, and the old way round to
+ * the exit status of what stands before it.
+ */
+const PUSH = `exec 3>&1
+status=$({ { buildah push --quiet "$1" docker-archive:/dev/stdout; echo $? >&4; } | cat >&3; } 4>&1)
+exit "$status"`;
+
+/** Buildah 1.28 takes a Docker config folder without a config in it for a mistake. */
+function withoutEmptyConfig(variables: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const { DOCKER_CONFIG: folder, ...rest } = variables;
+  return folder === undefined || existsSync(join(folder, 'config.json')) ? variables : rest;
 }
 
 /** Buildah recognises a step by its text alone: with secrets it may recognise none. */
@@ -87,7 +108,7 @@ async function buildImage(build: DockerfileBuild, run: EngineRun, engine: string
     stderr: createLineSplitter((line) => progress.line('stderr', line)),
   };
   const result = await runProcess('buildah', buildahArguments(build, idFile, secretFlags(secrets)), {
-    env: { ...run.variables, ...secrets.variables },
+    env: { ...withoutEmptyConfig(run.variables), ...secrets.variables },
     signal: run.signal,
     graceMs: CLEAN_UP_MS,
     onOutput: (stream, bytes) => lines[stream].push(bytes),
@@ -100,7 +121,9 @@ async function buildImage(build: DockerfileBuild, run: EngineRun, engine: string
       .filter((line) => /error/i.test(line))
       .slice(-3)
       .join('\n');
-    throw buildFailure({ engine, text: text || result.stderr, step: progress.fail(text) });
+    const step = progress.fail(text);
+    const line = step && run.lineOf(step.name);
+    throw buildFailure({ engine, text: text || result.stderr, step, line });
   }
   progress.finish();
   return (await readFile(idFile, 'utf8')).trim();

@@ -98,7 +98,7 @@ async function follow(answer: Readable, run: EngineRun, classic: boolean, engine
   run.signal.throwIfAborted();
   if (failure !== undefined) {
     const step: FailedStep | undefined = classic ? steps.fail(failure.text) : solve.failed;
-    throw buildFailure({ engine, text: failure.text, step });
+    throw buildFailure({ engine, text: failure.text, step, line: step && run.lineOf(step.name) });
   }
   steps.finish();
   if (image === undefined) throw new DogwoodError('ENGINE_FAILED', `${engine} named no image at its end`);

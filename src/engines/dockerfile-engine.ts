@@ -91,6 +91,8 @@ export interface EngineRun {
   readonly makeFolder: () => Promise<string>;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: EngineProgress) => void;
+  /** Line of the instruction that a step's name repeats, from 1; for engines that do not say it. */
+  readonly lineOf: (step: string) => number | undefined;
 }
 
 /** Something that a build asks for and not every engine has. */

@@ -24,7 +24,7 @@ export const CLASSIC: StepGrammar = {
 export const BUILDAH: StepGrammar = {
   step: /^(?:\[[^\]]*\] )?STEP ([0-9]+\/[0-9]+: .*)$/,
   cached: /^(?:\[[^\]]*\] )?--> Using cache/,
-  chatter: /^(?:\[[^\]]*\] )?(?:--> |COMMIT)|^[0-9a-f]{64}$|^\s*$/,
+  chatter: /^(?:\[[^\]]*\] )?(?:--> |COMMIT)|^[0-9a-f]{64}$|^\s*$|^Error: |^time="/,
 };
 
 /** Follows a builder that prints one step after the other, between their output. */

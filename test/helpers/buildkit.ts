@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { execa } from 'execa';
 import { onPath, TOOLS } from './engines.ts';
@@ -15,19 +15,17 @@ export async function buildkitEngine(): Promise<{ readonly PATH: string; readonl
 /** The same daemon as a builder of buildx's; `folder` keeps its configuration. */
 export async function buildxEngine(folder: string): Promise<Readonly<Record<string, string>>> {
   const address = await askFor('buildkit');
-  const environment = { PATH: TOOLS_PATH, BUILDX_CONFIG: join(folder, 'buildx'), DOCKER_CONFIG: folder };
+  const environment = { PATH: TOOLS_PATH, BUILDX_CONFIG: join(folder, 'buildx'), BUILDX_BUILDER: 'tests' };
   await mkdir(environment.BUILDX_CONFIG, { recursive: true });
-  const words = ['create', '--name', 'tests', '--driver', 'remote', '--use', address];
+  const words = ['create', '--name', 'tests', '--driver', 'remote', address];
   await execa(onPath('buildx') ?? 'buildx', words, { env: environment });
   return environment;
 }
 
-/** Buildah with a storage of its own in `folder`, which lies on one file system with nothing to mount. */
-export function buildahEngine(folder: string): Readonly<Record<string, string>> {
-  return {
-    PATH: TOOLS_PATH,
-    BUILDAH_ISOLATION: 'chroot',
-    CONTAINERS_STORAGE_CONF: join(folder, 'storage.conf'),
-    STORAGE_DRIVER: 'vfs',
-  };
+/** Buildah with a storage of its own in `folder`, without layers that would have to be mounted. */
+export async function buildahEngine(folder: string): Promise<Readonly<Record<string, string>>> {
+  const file = join(folder, 'storage.conf');
+  const [root, run] = [join(folder, 'storage'), join(folder, 'storage-run')];
+  await writeFile(file, `[storage]\ndriver = "vfs"\ngraphroot = "${root}"\nrunroot = "${run}"\n`);
+  return { PATH: TOOLS_PATH, BUILDAH_ISOLATION: 'chroot', CONTAINERS_STORAGE_CONF: file };
 }

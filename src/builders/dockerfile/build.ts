@@ -17,6 +17,7 @@ import { originsOf } from './origins.ts';
 import { engineEvents } from './progress.ts';
 import { type OpenedDockerfile, openDockerfile } from './read.ts';
 import { type PreparedSecrets, prepareSecrets, readSecrets } from './secrets.ts';
+import { lineOf } from './stages.ts';
 
 /** Builds a planned Dockerfile with the engine that is there, straight into the sink. */
 export async function buildDockerfile(plan: BuildPlan, context: BuildContext): Promise<Built> {
@@ -40,6 +41,7 @@ export async function buildDockerfile(plan: BuildPlan, context: BuildContext): P
     makeFolder: context.makeFolder,
     signal: context.signal,
     onProgress: events,
+    lineOf: (step: string) => lineOf(dockerfile, step),
   };
   const { descriptor, from } = await engine.build(build, run, (archive) =>
     takeImage(archive, engine, context),

@@ -14,6 +14,8 @@ export interface Instruction {
   readonly line: number;
   readonly lastLine: number;
   readonly flags: readonly Flag[];
+  /** The whole, its lines joined. */
+  readonly text: string;
   /** What follows the flags. */
   readonly rest: string;
   readonly heredocs: readonly Heredoc[];
@@ -76,6 +78,7 @@ export function readInstructions(text: string, directives: Directives): readonly
       line: logical.first,
       lastLine: at - 1,
       flags,
+      text: logical.text.trim(),
       rest: rest.trim(),
       heredocs: taken,
     });

@@ -38,7 +38,6 @@ export async function planDockerfile(
   refuseFlags(request, TAKEN, 'a Dockerfile says what its image is');
   const opened = await openDockerfile(source, request, context);
   const settings = readSettings(opened.dockerfile, opened.stage, request.buildArgs, opened.file.value);
-  const project = withSettings(opened.project, settings);
   return {
     schemaVersion: 1,
     strategy: 'dockerfile',
@@ -60,15 +59,7 @@ export async function planDockerfile(
       stopSignal: settings.stopSignal ?? null,
       ignoreFile: opened.ignoreFile,
     },
-    project: {
-      ...project,
-      processes: {
-        ...project.processes,
-        ...Object.fromEntries(
-          Object.entries(request.processes).map(([name, value]) => [name, { value, from: '--process' }]),
-        ),
-      },
-    },
+    project: withSettings(opened.project, settings),
   };
 }
 

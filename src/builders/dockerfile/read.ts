@@ -40,7 +40,7 @@ export async function openDockerfile(
     throw new DogwoodError('SOURCE_UNSUPPORTED', `${source.name} is no folder with a Dockerfile in it`);
   }
   const project = await context.readProject(source);
-  const file = await chooseFile(tree, request, project);
+  const file = await chooseFile(tree, project);
   const text = await tree.readText(file.value);
   if (text === undefined) {
     throw new DogwoodError('SOURCE_NOT_FOUND', `there is no file ${file.value} in ${source.name}`, {
@@ -50,8 +50,7 @@ export async function openDockerfile(
   const dockerfile = readDockerfile(text, request.buildArgs, request.platform);
   const frontend = chooseFrontend(dockerfile.directives, request);
   checkRequired(dockerfile, request.secrets);
-  const target =
-    request.target === undefined ? (project.target ?? null) : { value: request.target, from: '--target' };
+  const target = project.target ?? null;
   const stage = findStage(dockerfile, target?.value);
   if (stage === undefined) throw noStage(target?.value ?? '', dockerfile);
   return {
@@ -60,9 +59,8 @@ export async function openDockerfile(
   };
 }
 
-async function chooseFile(tree: Tree, request: BuildRequest, project: Project): Promise<Sourced<string>> {
-  const asked = request.file === undefined ? project.file : { value: request.file, from: '--file' };
-  if (asked !== undefined) return { ...asked, value: posix.normalize(asked.value) };
+async function chooseFile(tree: Tree, { file }: Project): Promise<Sourced<string>> {
+  if (file !== undefined) return { ...file, value: posix.normalize(file.value) };
   const found = await findDockerfile(tree);
   if (found !== undefined) return { value: found, from: 'its name' };
   throw new DogwoodError('SOURCE_NOT_FOUND', `there is no Dockerfile in ${tree.name}`, {

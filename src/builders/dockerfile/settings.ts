@@ -1,3 +1,4 @@
+import { parseDuration } from '../../plan/files/duration.ts';
 import type { HealthCheck, Mount, Project, Service } from '../../plan/project.ts';
 import type { Sourced } from '../../plan/sourced.ts';
 import { expand } from './expand.ts';
@@ -144,7 +145,7 @@ function healthCheck({ rest, flags }: Instruction, from: string): Sourced<Health
   if (command === undefined) return undefined;
   const json = readJson(command);
   const seconds = (flag: string): number | null =>
-    parseDuration(flags.find(({ name }) => name === flag)?.value ?? '');
+    parseDuration(flags.find(({ name }) => name === flag)?.value);
   return {
     value: {
       process: 'web',
@@ -157,18 +158,6 @@ function healthCheck({ rest, flags }: Instruction, from: string): Sourced<Health
     },
     from,
   };
-}
-
-const UNITS: Readonly<Record<string, number>> = { h: 3600, m: 60, s: 1, ms: 0.001 };
-
-/** Go's durations, `1m30s`, in seconds. */
-function parseDuration(text: string): number | null {
-  if (!/^(?:[0-9.]+(?:h|ms|m|s))+$/.test(text)) return null;
-  let seconds = 0;
-  for (const [, count, unit = ''] of text.matchAll(/([0-9.]+)(h|ms|m|s)/g)) {
-    seconds += Number(count) * (UNITS[unit] ?? 0);
-  }
-  return Number.isFinite(seconds) ? seconds : null;
 }
 
 /** What runs when nothing is said: the entrypoint with the command as its arguments. */

@@ -141,3 +141,14 @@ function copiedFrom({ keyword, flags }: Instruction): readonly string[] {
     return from === undefined ? [] : [from];
   });
 }
+
+/** The line, from 1, of the instruction that an engine's step repeats; undefined where several would do, or none. */
+export function lineOf({ stages }: Dockerfile, step: string): number | undefined {
+  const plain = (text: string) => text.replace(/\s+/g, ' ').trim().toLowerCase();
+  const wanted = plain(step.replace(/^\[[^\]]*\] /, ''));
+  const found = stages
+    .flatMap(({ from, instructions }) => [from, ...instructions])
+    .filter(({ text }) => plain(text) === wanted);
+  const [only] = found;
+  return found.length === 1 && only !== undefined ? only.line + 1 : undefined;
+}
