@@ -43,7 +43,8 @@ function createBuildah(version: string): DockerfileEngine {
     description,
     cachesSecretSteps: false,
     compresses: false,
-    irreproducible: undefined,
+    irreproducible: ({ needsDockerConfig }) =>
+      needsDockerConfig ? "Buildah writes its container's id into a config with a health check" : undefined,
     cannot(ability, demands) {
       const caches = ability === 'cache import' ? demands.cacheFrom : demands.cacheTo;
       if (ability === 'remote frontends') return 'it reads Dockerfiles itself';
@@ -140,8 +141,14 @@ function buildahArguments(
   const layers = usesLayers(build);
   return [
     'build',
-    // OCI's own config knows no health check, no shell and no ONBUILD; Docker's does.
-    ...['--format', 'docker', '--identity-label=false', '--timestamp', String(build.epoch)],
+    // OCI's own config knows no health check, no shell and no ONBUILD. Docker's does, and has a container's id in it.
+    ...[
+      '--format',
+      build.needsDockerConfig ? 'docker' : 'oci',
+      '--identity-label=false',
+      '--timestamp',
+      String(build.epoch),
+    ],
     ...['--file', join(folder, name), '--iidfile', idFile, `--layers=${layers}`],
     ...(build.noCache ? ['--no-cache'] : []),
     ...(ignoreFile === undefined ? [] : ['--ignorefile', ignoreFile]),

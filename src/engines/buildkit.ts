@@ -46,7 +46,7 @@ function createBuildkit(address: string): DockerfileEngine {
     description,
     cachesSecretSteps: true,
     compresses: true,
-    irreproducible: undefined,
+    irreproducible: () => undefined,
     cannot: () => undefined,
     async build(build, run, take) {
       const secrets = await handOverSecrets(build.secrets, run);
@@ -68,7 +68,11 @@ function createBuildkit(address: string): DockerfileEngine {
           line: lineInExcerpt(text),
         });
       };
-      return takeArchive('buildctl', args, options, refuse, take);
+      try {
+        return await takeArchive('buildctl', args, options, refuse, take);
+      } finally {
+        output.end();
+      }
     },
   };
 }

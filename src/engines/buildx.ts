@@ -58,7 +58,7 @@ function createBuildx([file, ...words]: readonly [string, ...string[]], builder:
     description,
     cachesSecretSteps: true,
     compresses: true,
-    irreproducible: undefined,
+    irreproducible: () => undefined,
     cannot: () => undefined,
     async build(build, run, take) {
       const secrets = await handOverSecrets(build.secrets, run);
@@ -80,7 +80,11 @@ function createBuildx([file, ...words]: readonly [string, ...string[]], builder:
           line: lineInExcerpt(text),
         });
       };
-      return takeArchive(file, args, options, refuse, take);
+      try {
+        return await takeArchive(file, args, options, refuse, take);
+      } finally {
+        output.end();
+      }
     },
   };
 }

@@ -95,6 +95,7 @@ async function follow(answer: Readable, run: EngineRun, classic: boolean, engine
   for await (const chunk of answer as AsyncIterable<Buffer>) lines.push(chunk);
   lines.end();
   text.end();
+  solve.end();
   run.signal.throwIfAborted();
   if (failure !== undefined) {
     const step: FailedStep | undefined = classic ? steps.fail(failure.text) : solve.failed;

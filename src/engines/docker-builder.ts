@@ -31,7 +31,7 @@ export async function findDockerBuilder(
     description,
     cachesSecretSteps: false,
     compresses: false,
-    irreproducible: 'the Docker Engine writes the times of the build into its image',
+    irreproducible: () => 'the Docker Engine writes the times of the build into its image',
     cannot(ability, demands) {
       switch (ability) {
         case 'secrets':

@@ -54,6 +54,8 @@ export interface DockerfileBuild {
   readonly noCache: boolean;
   /** The file is read by a frontend from elsewhere. */
   readonly remoteFrontend: boolean;
+  /** It sets what only Docker's config has: HEALTHCHECK, SHELL, ONBUILD. */
+  readonly needsDockerConfig: boolean;
   /** Images that are fetched by name, and the digest of the one that was planned with. */
   readonly pins: readonly { readonly name: string; readonly digest: string }[];
 }
@@ -119,7 +121,7 @@ export interface DockerfileEngine {
   /** Are the layers of its archives compressed already? */
   readonly compresses: boolean;
   /** Why two builds of the same input are two images; undefined when they are one. */
-  readonly irreproducible: string | undefined;
+  irreproducible(build: DockerfileBuild): string | undefined;
   /**
    * Builds, and hands the image's archive (docker-archive or oci-archive) to `take` as it comes.
    *

@@ -22,6 +22,10 @@ export function createSolveOutput(onProgress: (progress: EngineProgress) => void
       return text;
     },
     failed: () => progress.failed,
+    end() {
+      lines.end();
+      progress.end();
+    },
   };
 }
 

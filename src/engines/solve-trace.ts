@@ -31,6 +31,7 @@ function readVertex(bytes: Buffer): Vertex {
   return {
     digest: text(1) ?? '',
     name: text(3) ?? '',
+    inputs: [...fields(bytes)].flatMap((field) => (field.number === 2 ? [field.bytes.toString('utf8')] : [])),
     cached: find(bytes, 4)?.value === 1,
     started: readTime(find(bytes, 5)?.bytes),
     completed: readTime(find(bytes, 6)?.bytes),

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { beforeAll, expect, test } from 'vitest';
@@ -130,11 +130,12 @@ RUN exit 7
       const copied = await failed(await dockerfileApp('FROM scratch\nCOPY nothing.txt /\n'));
       expect(copied.error).toMatchObject({ code: 'DOCKERFILE_STEP_FAILED' });
       expect(copied.error.message).toContain('nothing.txt');
+      const flag = await failed(await dockerfileApp('FROM scratch\nCOPY --nonsense=1 a /b\n'));
+      expect(flag.error.code).toBe('DOCKERFILE_INVALID');
+      if (engine !== 'buildkit') return; // the others' words for it are in test/engines/build-failure.test.ts
       const base = await failed(await dockerfileApp('FROM 127.0.0.1:1/no/base:1\nRUN a\n'));
       expect(base.error.code).toBe('REGISTRY_UNREACHABLE');
       expect(base.exitCode).toBe(3);
-      const flag = await failed(await dockerfileApp('FROM scratch\nCOPY --nonsense=1 a /b\n'));
-      expect(flag.error.code).toBe('DOCKERFILE_INVALID');
     }, 60_000);
 
     test('the ignore file decides what is copied', async () => {
@@ -168,62 +169,44 @@ CMD ["cat", "/list"]
       ]);
     }, 60_000);
 
-    test.runIf(reproducible)(
-      'two builds without a cache give one digest',
-      async () => {
-        const app = await dockerfileApp(WEB, { 'extra.txt': 'copied' });
+    if (reproducible) {
+      test('two builds without a cache give one digest', async () => {
+        const web = WEB.replace(/HEALTHCHECK .*\n/, '');
+        const app = await dockerfileApp(web, { 'extra.txt': 'copied' });
         const first = await build(app, '--rebuild', '-o', `oci:${join(home, 'one')}`);
         const second = await build(app, '--rebuild', '-o', `oci:${join(home, 'two')}`);
         expect(second.image.digest).toBe(first.image.digest);
-      },
-      60_000,
-    );
+      }, 60_000);
+    }
 
-    test.runIf(secrets)(
-      'secrets are mounted, and stay out of image, history and log',
-      async () => {
+    if (secrets) {
+      test('secrets are mounted, and stay out of image, history and log', async () => {
         const app = await dockerfileApp(`${SHELL}RUN --mount=type=secret,id=token,required \\
   --mount=type=secret,id=other,target=/elsewhere \\
   wc -c /run/secrets/token /elsewhere > /length
 `);
         const file = join(home, 'other-secret');
         await writeFile(file, Buffer.from([0, 1, 2, 254, 255]));
-        const archive = join(home, `secret-${engine}.tar`);
-        const flags = ['--secret', 'id=token,env=TOKEN', '--secret', `id=other,src=${file}`];
-        const words = [
-          app,
-          '--engine',
-          engine,
-          ...flags,
-          '-o',
-          `docker-archive:${archive}`,
-          '--compression',
-          'none',
-        ];
-        const { stdout, stderr, exitCode } = await startCommand(words, {
+        const layout = join(home, `secret-${engine}`);
+        const given = ['--secret', 'id=token,env=TOKEN', '--secret', `id=other,src=${file}`];
+        const to = ['-o', `oci:${layout}`, '--compression', 'none'];
+        const { stdout, stderr, exitCode } = await startCommand([app, '--engine', engine, ...given, ...to], {
           home,
           env: { ...env, TOKEN: 'sesame-8471' },
         });
         expect(exitCode, stderr).toBe(0);
         const log = await logs(home);
-        for (const text of [stdout, stderr, log, (await readFile(archive)).toString('latin1')]) {
-          expect(text).not.toContain('sesame-8471');
-        }
         expect(log).toContain('RUN --mount=type=secret,id=token');
-        const { stdout: length } = await execa(
-          'sh',
-          [
-            '-c',
-            `mkdir -p ${home}/out && cd ${home}/out && tar xf ${archive} && for layer in *.tar; do tar xOf $layer length 2>/dev/null; done`,
-          ],
-          { reject: false },
-        );
+        expect(stdout + stderr + log).not.toContain('sesame-8471');
+        const found = await execa('grep', ['-rc', 'sesame-8471', layout], { reject: false });
+        expect(found.stdout.split('\n').filter((line) => !line.endsWith(':0'))).toEqual([]);
+        const list = `for file in ${layout}/blobs/sha256/*; do tar xOf $file length 2>/dev/null; done; true`;
+        const { stdout: length } = await execa('sh', ['-c', list]);
         expect(length).toMatch(/11 \/run\/secrets\/token\n\s+5 \/elsewhere/);
-      },
-      60_000,
-    );
+      }, 60_000);
+    }
 
-    if (!secrets)
+    if (!secrets) {
       test('secrets, SSH and caches are refused before anything is built', async () => {
         const app = await dockerfileApp(`${SHELL}RUN --mount=type=secret,id=a true\n`);
         const { exitCode, error } = await failed(app, '--secret', 'id=a,env=HOME');
@@ -235,6 +218,7 @@ CMD ["cat", "/list"]
         const cache = await failed(app, '--cache-to', 'type=local,dest=x');
         expect(cache.error.message).toContain('cache export');
       });
+    }
   });
 }
 

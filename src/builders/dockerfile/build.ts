@@ -17,7 +17,7 @@ import { originsOf } from './origins.ts';
 import { engineEvents } from './progress.ts';
 import { type OpenedDockerfile, openDockerfile } from './read.ts';
 import { type PreparedSecrets, prepareSecrets, readSecrets } from './secrets.ts';
-import { lineOf } from './stages.ts';
+import { chainOf, lineOf } from './stages.ts';
 
 /** Builds a planned Dockerfile with the engine that is there, straight into the sink. */
 export async function buildDockerfile(plan: BuildPlan, context: BuildContext): Promise<Built> {
@@ -34,7 +34,8 @@ export async function buildDockerfile(plan: BuildPlan, context: BuildContext): P
   const build = await describeBuild(plan, details, opened, secrets, context);
   const say = (message: string) => context.emit({ type: 'note', step: 'build', message });
   say(`with ${engine.description}`);
-  if (engine.irreproducible !== undefined) say(engine.irreproducible);
+  const irreproducible = engine.irreproducible(build);
+  if (irreproducible !== undefined) say(irreproducible);
   const events = engineEvents(context.emit, secrets.shown);
   const run = {
     variables: context.engines.variables,
@@ -108,6 +109,9 @@ async function describeBuild(
     compression: request.compression,
     noCache: request.rebuild,
     remoteFrontend: !isBuiltIn,
+    needsDockerConfig: chainOf(opened.stage).some(({ instructions }) =>
+      instructions.some(({ keyword }) => /^(?:HEALTHCHECK|SHELL|ONBUILD)$/.test(keyword)),
+    ),
     pins: details.bases.flatMap(({ reference, digest, from }) =>
       digest === null || from !== null || reference.includes('@') ? [] : [{ name: reference, digest }],
     ),
