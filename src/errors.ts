@@ -70,6 +70,13 @@ export const ERRORS = {
   PROJECT_FILE_INVALID: user(
     'Correct the file; `docs/configuration.md` lists what dogwood.toml may hold and what is read of others.',
   ),
+  GIT_REPOSITORY_NOT_FOUND: user('Check the address; hosts also hide a private repository this way.', 404),
+  GIT_REF_NOT_FOUND: user('Name a branch, a tag or a whole commit id behind #, as in #main.', 404),
+  GIT_DENIED: auth(
+    'Let git read it without asking (credential helper, SSH agent, known_hosts), or write USER:TOKEN@ in front of the host.',
+  ),
+  GIT_UNREACHABLE: infra('Check the host name, and that the host answers from this machine.'),
+  GIT_FAILED: infra('Try the same with `git clone`; what git says there is the whole story.', false),
 
   // content-addressed bytes
   DIGEST_INVALID: user('A digest is written sha256: and 64 lower-case hexadecimal digits.', 400),
