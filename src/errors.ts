@@ -122,6 +122,19 @@ export const ERRORS = {
     'Labels beginning with that prefix are acted on by container runtimes; choose another.',
   ),
 
+  // Dockerfiles
+  DOCKERFILE_INVALID: user('Correct that line; the engine reads the file as the Dockerfile reference says.'),
+  DOCKERFILE_STEP_FAILED: user(
+    'The lines above are what the step said last; the whole output is in the log.',
+  ),
+  TARGET_NOT_FOUND: user('Name one of the stages that the Dockerfile has.'),
+  FRONTEND_REFUSED: user(
+    'Remove the line, use docker/dockerfile:1, or allow that program with --allow remote-frontend.',
+  ),
+  SECRET_MISSING: user('Give it with --secret id=NAME,src=FILE or --secret id=NAME,env=VARIABLE.'),
+  SECRET_UNREADABLE: user('Check the path, or that the variable is set.'),
+  ENGINE_UNSUPPORTED: user('Use another engine with --engine, or leave that out.'),
+
   // buildpacks
   BUILDPACKS_NOT_DETECTED: user(
     'Check that it is the right folder, or name a builder whose buildpacks know the language (--builder IMAGE).',

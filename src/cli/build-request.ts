@@ -35,6 +35,7 @@ export async function createBuildRequest(
     file: flags.file,
     target: flags.target,
     buildArgs: Object.fromEntries((flags.buildArg ?? []).map((text) => readBuildArg(text, environment))),
+    contexts: Object.fromEntries(flags.buildContext ?? []),
     secrets: flags.secret ?? [],
     ssh: flags.ssh ?? [],
     engine: flags.engine,

@@ -14,6 +14,7 @@ import { directPlace } from './place.ts';
 import { openPlaces } from './places.ts';
 import { planContext } from './plan.ts';
 import { resultError } from './result-error.ts';
+import { secretReader } from './secrets.ts';
 import { type Session, withSession } from './session.ts';
 import { trackedSink } from './tracked-sink.ts';
 
@@ -118,6 +119,7 @@ async function build(request: BuildRequest, session: Session, progress: Progress
       request,
       temp: session.temp,
       makeFolder: session.makeFolder,
+      readSecret: secretReader(session.environment),
       sink: sink.target,
       emit,
       logger,

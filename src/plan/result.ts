@@ -6,6 +6,8 @@ import type { Step } from './step.ts';
 
 export type LayerOrigin =
   | ('base' | 'user' | 'launcher' | 'slug' | 'image')
+  // of a Dockerfile
+  | 'step'
   // of buildpacks
   | ('app' | 'buildpack' | 'sbom' | 'launch-config');
 
