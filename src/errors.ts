@@ -149,8 +149,15 @@ export const ERRORS = {
   ),
   CREDENTIALS_UNREADABLE: auth('Check the Docker config file and the credential helper that it names.'),
 
+  // sources behind a URL
+  FETCH_FAILED: infra('Check the address, and that its server answers from this machine.'),
+  FETCH_DENIED: auth(
+    'A presigned address expires after some minutes: get a new one. A password is written https://USER:PASSWORD@HOST/PATH.',
+    403,
+  ),
+  FETCH_NOT_FOUND: user('Check the address: its server has no such file, or has it no more.', 404),
+
   // the machine
-  FETCH_FAILED: infra('Check the address; a presigned address expires after some minutes.'),
   DISK_FULL: infra('Free some space and run the command again; what was finished is kept.', false),
   STORE_BUSY: infra('Another process holds the store; try again.'),
   STORE_UNWRITABLE: infra('Check the permissions of the folder, or choose another.', false),

@@ -101,8 +101,9 @@ async function examineHome(host: CliHost): Promise<HomeReport> {
     const { bavail, bsize } = await statfs(path);
     return { path, ok: true, free: bavail * bsize, storeSchema: MIGRATIONS.length, problem: null };
   } catch (error) {
-    const { code, message } = asDogwoodError(error);
-    return { path, ok: false, free: null, storeSchema: null, problem: `${code}: ${message}` };
+    const { code, message, hint } = asDogwoodError(error);
+    const problem = `${code}: ${message}; ${hint}`;
+    return { path, ok: false, free: null, storeSchema: null, problem };
   }
 }
 

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { DogwoodError } from '../errors.ts';
 import type { UserConfig } from './user-config-schema.ts';
 
@@ -15,6 +15,8 @@ export async function readUserConfig(path: string | undefined): Promise<UserConf
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code;
     if (code === 'ENOENT' || code === 'ENOTDIR') return EMPTY;
+    // Somebody else's home, as where a container's user has HOME=/root: what is in it was not meant for us.
+    if (code === 'EACCES' && !(await stat(path).catch(() => undefined))) return EMPTY;
     throw new DogwoodError('CONFIG_INVALID', `${path} cannot be read (${code ?? 'unknown'})`, { cause });
   }
   // The parser and the schema are loaded only by those who have a file.

@@ -9,7 +9,9 @@ export type Subscribe<T> = (receiver: (value: T) => void) => () => void;
 export interface ContainerOptions {
   /** Image id or name that the engine holds already. */
   readonly image: string;
-  /** Arguments for the image's entrypoint; undefined leaves the image's own. */
+  /** Instead of the image's own entrypoint. */
+  readonly entrypoint?: readonly string[] | undefined;
+  /** Arguments for the entrypoint; undefined leaves the image's own. */
   readonly command?: readonly string[] | undefined;
   readonly env: Readonly<Record<string, string>>;
   /** Gives the container a terminal; its two output streams are then one. */
@@ -73,6 +75,7 @@ function createOptions(options: ContainerOptions): Docker.ContainerCreateOptions
   const bindings = [{ HostIp: '127.0.0.1', HostPort: String(options.publish?.hostPort || '') }];
   return {
     Image: options.image,
+    ...(options.entrypoint === undefined ? {} : { Entrypoint: [...options.entrypoint] }),
     ...(options.command === undefined ? {} : { Cmd: [...options.command] }),
     Env: Object.entries(options.env).map(([name, value]) => `${name}=${value}`),
     Tty: options.tty,

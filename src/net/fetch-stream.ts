@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
-import { DogwoodError } from '../errors.ts';
+import { DogwoodError, type ErrorCode } from '../errors.ts';
 import type { HttpClient, HttpResponse } from './http.ts';
 import { NetError } from './net-error.ts';
 import { redactUrl } from './redact-url.ts';
@@ -28,7 +28,7 @@ export interface OpenedUrl {
  * GETs an http(s) address. Follows redirects, never from https to http; a user and password in the address are
  * proof for its own host only.
  *
- * @throws FETCH_FAILED; its message has no query, for a presigned address is a secret
+ * @throws FETCH_FAILED, FETCH_DENIED (401, 403), FETCH_NOT_FOUND (404, 410); the message has no query, for a presigned address is a secret
  */
 export async function openUrl(url: string | URL, options: OpenUrlOptions): Promise<OpenedUrl> {
   const address = URL.parse(String(url));
@@ -47,18 +47,28 @@ export async function openUrl(url: string | URL, options: OpenUrlOptions): Promi
         await wait((options.retryDelay ?? 500) * 2 ** (attempt - 1), undefined, { signal: options.signal });
         continue;
       }
-      throw new DogwoodError('FETCH_FAILED', `${redactUrl(address)}: ${message}`, { cause });
+      throw new DogwoodError(error.code, `${redactUrl(address)}: ${message}`, { cause });
     }
   }
 }
 
 class FetchFailure extends Error {
   readonly mayPass: boolean;
-  constructor(message: string, mayPass: boolean, cause?: unknown) {
+  readonly code: ErrorCode;
+  constructor(message: string, mayPass: boolean, code: ErrorCode = 'FETCH_FAILED', cause?: unknown) {
     super(message, { cause });
     this.mayPass = mayPass;
+    this.code = code;
   }
 }
+
+/** RFC 9110: what asking again will not change has codes of its own. */
+const REFUSALS: ReadonlyMap<number, ErrorCode> = new Map([
+  [401, 'FETCH_DENIED'],
+  [403, 'FETCH_DENIED'],
+  [404, 'FETCH_NOT_FOUND'],
+  [410, 'FETCH_NOT_FOUND'],
+]);
 
 async function open(address: URL, options: OpenUrlOptions): Promise<OpenedUrl> {
   const { start, end } = options.range ?? {};
@@ -68,7 +78,8 @@ async function open(address: URL, options: OpenUrlOptions): Promise<OpenedUrl> {
   if (status !== (start === undefined ? 200 : 206)) {
     response.body.destroy();
     if (status === 200) throw new FetchFailure('the server does not send parts of a file', false);
-    throw new FetchFailure(`answered ${status}`, status === 408 || status === 429 || status >= 500);
+    const mayPass = status === 408 || status === 429 || status >= 500;
+    throw new FetchFailure(`answered ${status}`, mayPass, REFUSALS.get(status));
   }
   const length = response.headers['content-length']?.[0];
   return {
@@ -103,7 +114,7 @@ async function follow(
     } catch (error) {
       if (!(error instanceof NetError)) throw error;
       const mayPass = error.kind === 'refused' || error.kind === 'reset' || error.kind === 'timeout';
-      throw new FetchFailure(error.message, mayPass, error);
+      throw new FetchFailure(error.message, mayPass, undefined, error);
     }
   }
   throw new FetchFailure('redirects in a circle', false);

@@ -7,7 +7,7 @@ import { childrenOf, isForeignLayer } from './graph.ts';
 import { resolvePlatform } from './load.ts';
 import { isManifestOrIndexType } from './media-types.ts';
 import type { PutResult, Target } from './target.ts';
-import { readDocument } from './verify.ts';
+import { readDocument, tellingDamage } from './verify.ts';
 
 /** `foreign`: a layer that may not be passed on and was left out, as other tools do. */
 export type CopyOutcome = PutResult['outcome'] | 'foreign';
@@ -120,7 +120,8 @@ function createRun(
     limit(async () => {
       signal.throwIfAborted();
       const onBytes = onEvent && ((count: number) => onEvent({ type: 'bytes', descriptor, count }));
-      done(descriptor, (await to.put(content, descriptor, { signal, onBytes })).outcome);
+      const put = () => to.put(content, descriptor, { signal, onBytes });
+      done(descriptor, (await tellingDamage(from, descriptor, put)).outcome);
     });
 
   const copyDocument = async (descriptor: Descriptor, depth: number): Promise<void> => {

@@ -2,12 +2,15 @@ import type { Readable } from 'node:stream';
 import type { Descriptor } from './descriptor.ts';
 import type { Digest } from './digest.ts';
 import type { ImageConfig, ImageIndexDocument, Manifest } from './documents.ts';
+import type { Target } from './target.ts';
 
 /** One layer: an immutable value whose bytes can be opened as often as needed. */
 export interface Layer {
   readonly descriptor: Descriptor;
   /** Digest of the uncompressed tar. */
   readonly diffId: Digest;
+  /** Where `open` reads. */
+  readonly from: Target;
   /**
    * The bytes as the descriptor names them (compressed), verified while they stream. `verify` is false where the
    * caller checks them itself: each byte is hashed once.

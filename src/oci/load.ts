@@ -112,6 +112,7 @@ function layersOf(target: Target, manifest: Manifest, config: ImageConfig, descr
       {
         descriptor: layer,
         diffId,
+        from: target,
         open: (signal, { verify } = { verify: true }) => target.open(layer, { verify, signal }),
       },
     ];

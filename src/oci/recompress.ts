@@ -2,13 +2,14 @@ import { Readable } from 'node:stream';
 import pLimit from 'p-limit';
 import { DogwoodError } from '../errors.ts';
 import { compress } from './compression/compress.ts';
-import { decompress } from './compression/decompress.ts';
 import { bytesContent } from './content.ts';
 import type { Descriptor } from './descriptor.ts';
-import { createDigester, digestAlgorithm, digestOf } from './digest.ts';
+import { tarOfLayer } from './diff-id.ts';
+import { digestOf } from './digest.ts';
 import type { Image, Layer } from './image.ts';
 import { type Compression, layerCompression, MEDIA_TYPES, ociLayerType } from './media-types.ts';
 import type { PutOptions, Target } from './target.ts';
+import { tellingDamage } from './verify.ts';
 
 /** Two layers keep two cores busy; a layer's blocks are compressed in parallel as well. */
 const LAYERS_AT_ONCE = 2;
@@ -98,25 +99,12 @@ async function putLayer(
     const isChecked = present === compression || layer.descriptor.digest === layer.diffId;
     const stream = await layer.open(options.signal, { verify: !isChecked });
     if (present === compression) return stream;
-    const tar = checked(decompress(stream, present), layer);
+    const tar = tarOfLayer(stream, present, layer.diffId, layer.descriptor.digest);
     return Readable.from(compress(tar, { compression }), { objectMode: false, highWaterMark: CHUNK_BYTES });
   };
   const known =
     present === compression ? { digest: layer.descriptor.digest, size: layer.descriptor.size } : {};
-  const { descriptor } = await into.put({ open, reopenable: true }, { mediaType, ...known }, options);
+  const put = () => into.put({ open, reopenable: true }, { mediaType, ...known }, options);
+  const { descriptor } = await tellingDamage(layer.from, layer.descriptor, put);
   return descriptor;
-}
-
-async function* checked(tar: AsyncIterable<Uint8Array>, layer: Layer): AsyncGenerator<Uint8Array> {
-  const digester = createDigester(digestAlgorithm(layer.diffId));
-  for await (const bytes of tar) {
-    digester.update(bytes);
-    yield bytes;
-  }
-  const digest = digester.digest();
-  if (digest === layer.diffId) return;
-  throw new DogwoodError(
-    'DIGEST_MISMATCH',
-    `layer ${layer.descriptor.digest} holds ${digest}, the config says ${layer.diffId}`,
-  );
 }

@@ -55,6 +55,12 @@ export interface Target {
    */
   addRoot?(descriptor: Descriptor, signal?: AbortSignal): Promise<void>;
 
+  /**
+   * Told that bytes it gave unverified were not the blob, it looks for itself and lets go of what is damaged, so that
+   * the next one who has the blob puts it again. Absent where what is there is not ours to remove.
+   */
+  discardDamaged?(descriptor: Descriptor): Promise<void>;
+
   /** Where others in the same registry could mount this blob from. Registries only. */
   origin?(descriptor: Descriptor): BlobOrigin | undefined;
 }

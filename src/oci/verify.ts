@@ -12,24 +12,53 @@ type Identity = Pick<Descriptor, 'digest' | 'size'>;
  * pass before the digest is known: nothing may be trusted until the stream ended well.
  *
  * @param what names the source in messages
+ * @param onMismatch is waited for before the stream fails
  */
-export function verified(source: Readable, expected: Identity, what: string): Readable {
+export function verified(
+  source: Readable,
+  expected: Identity,
+  what: string,
+  onMismatch: () => Promise<void> = async () => {},
+): Readable {
   const digester = createDigester(digestAlgorithm(expected.digest));
+  const end = (wrong: DogwoodError | null, done: (error: Error | null) => void): void => {
+    if (wrong === null) done(null);
+    else void onMismatch().finally(() => done(wrong));
+  };
   const checker = new Transform({
     readableHighWaterMark: 1024 * 1024,
     transform(chunk: Uint8Array, _encoding, done) {
       digester.update(chunk);
-      if (digester.size > expected.size) done(sizeMismatch(expected, digester.size, what));
+      if (digester.size > expected.size) end(sizeMismatch(expected, digester.size, what), done);
       else done(null, chunk);
     },
     flush(done) {
-      done(mismatch(expected, digester.size, () => digester.digest(), what));
+      end(
+        mismatch(expected, digester.size, () => digester.digest(), what),
+        done,
+      );
     },
   });
   pipeline(source, checker, () => {
     // The checker carries the error to whoever reads it.
   });
   return checker;
+}
+
+/** Runs what takes in a blob that its source gives unverified; a source whose bytes are refused is told so. */
+export async function tellingDamage<T>(
+  from: Target,
+  descriptor: Descriptor,
+  take: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await take();
+  } catch (error) {
+    const isDamage =
+      error instanceof DogwoodError && (error.code === 'DIGEST_MISMATCH' || error.code === 'SIZE_MISMATCH');
+    if (isDamage) await from.discardDamaged?.(descriptor);
+    throw error;
+  }
 }
 
 /** The error that bytes deserve which are not what was expected; null when they are. */

@@ -2,6 +2,7 @@ import { constants, gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { DogwoodError } from '../errors.ts';
 import { sniffCompression } from '../oci/compression/sniff.ts';
 import { findImage } from '../oci/listing.ts';
+import { spool } from '../oci/stores/spool.ts';
 import { createTarReader } from '../oci/tar/reader.ts';
 import type { ArchiveSource, Source } from '../source/source.ts';
 import type { Session } from './session.ts';
@@ -70,7 +71,8 @@ export async function openImageSource(source: Source, session: Session): Promise
 
 /** An image archive is read by offset, so one that comes as a stream has to lie in a file first. */
 async function keepAside(source: ArchiveSource, session: Session): Promise<string> {
-  const kept = await session.store.spool(await source.content.open(), { signal: session.environment.signal });
+  const kept = await spool(await source.content.open(), session.temp);
   session.defer(() => kept.dispose());
+  await kept.whole();
   return kept.path;
 }

@@ -4,7 +4,7 @@ import type { ImageConfig, Manifest } from '../oci/documents.ts';
 import type { Image } from '../oci/image.ts';
 import { loadImage, loadImageOrIndex } from '../oci/load.ts';
 import { isAttestation } from '../oci/platform.ts';
-import { readProcesses } from '../plan/processes.ts';
+import { readImageProcesses } from '../plan/processes.ts';
 import { imagePlatform } from './describe.ts';
 import type { PipelineEnvironment } from './environment.ts';
 import { withSession } from './session.ts';
@@ -61,7 +61,7 @@ export function inspectImage(
       manifest: image.manifest,
       config: image.config,
       layers: describeLayers(image),
-      processes: readProcesses(image.config),
+      processes: readImageProcesses(image.config).commands,
       platforms:
         loaded.kind === 'image'
           ? [own]

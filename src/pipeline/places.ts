@@ -16,7 +16,7 @@ export async function openPlaces(request: BuildRequest, session: Session): Promi
   if (request.output !== undefined)
     places.push(await openPlace(parseImageName(request.output, 'registry'), session));
   if (places.length > 0) return places;
-  return [{ kind: 'store', target: session.store, tag: `${localName(request.source)}:latest` }];
+  return [{ kind: 'store', target: await session.openStore(), tag: `${localName(request.source)}:latest` }];
 }
 
 /** Throws REFERENCE_INVALID. */

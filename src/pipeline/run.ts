@@ -1,7 +1,8 @@
 import type { DockerEngine } from '../engines/docker.ts';
 import type { Digest } from '../oci/digest.ts';
 import { loadImage } from '../oci/load.ts';
-import { readProcesses } from '../plan/processes.ts';
+import { readImageProcesses } from '../plan/processes.ts';
+import type { ImageProcesses } from '../plan/start.ts';
 import type { PipelineEnvironment } from './environment.ts';
 import { withSession } from './session.ts';
 import { openImage } from './transports.ts';
@@ -10,7 +11,7 @@ import { loadIntoEngine } from './writable.ts';
 export interface LoadedImage {
   /** The config's digest, by which the engine knows the image. */
   readonly imageId: Digest;
-  readonly processes: Readonly<Record<string, string>>;
+  readonly processes: ImageProcesses;
 }
 
 /** Makes sure that a Docker Engine has an image; gives what it is called there. Throws ENGINE_FAILED. */
@@ -27,6 +28,6 @@ export function loadIntoDocker(
     if ((await docker.imageId(imageId, signal)) === undefined) {
       await loadIntoEngine(docker, from, image.descriptor, [], session);
     }
-    return { imageId, processes: readProcesses(image.config) };
+    return { imageId, processes: readImageProcesses(image.config) };
   });
 }

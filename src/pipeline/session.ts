@@ -1,12 +1,8 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import type { Facts } from '../builders/builder.ts';
+import { mkdir } from 'node:fs/promises';
 import { createCredentialHelper } from '../engines/credential-helper.ts';
 import { openUrl } from '../net/fetch-stream.ts';
 import { createHttpClient } from '../net/http.ts';
 import type { Reference } from '../oci/reference.ts';
-import { type LocalStore, openLocalStore } from '../oci/stores/local.ts';
-import { createTempFiles, type TempFiles } from '../oci/stores/temp-files.ts';
 import type { Target } from '../oci/target.ts';
 import { dockerCredentials } from '../registry/credentials.ts';
 import { createRegistryClient } from '../registry/http.ts';
@@ -14,14 +10,11 @@ import { createRegistryTarget } from '../registry/registry-target.ts';
 import { openSource } from '../source/open-source.ts';
 import type { Source } from '../source/source.ts';
 import type { PipelineEnvironment } from './environment.ts';
+import { type Home, openHome } from './home.ts';
 
-/** What one run opens, once: the local store, the client of its registries, what it kept aside. */
-export interface Session {
+/** What one run opens, once: its home, the client of its registries, what it kept aside. */
+export interface Session extends Omit<Home, 'close'> {
   readonly environment: PipelineEnvironment;
-  readonly store: LocalStore;
-  readonly facts: Facts;
-  /** Where files of a moment are made; those of a process that died are swept. */
-  readonly temp: TempFiles;
   /** `push` when blobs will be put there: its token is asked for at once. */
   registry(reference: Reference, access: 'pull' | 'push'): Target;
   openSource(text: string): Promise<Source>;
@@ -37,7 +30,7 @@ export async function withSession<T>(
   environment: PipelineEnvironment,
   run: (session: Session) => Promise<T>,
 ): Promise<T> {
-  const session = await openSession(environment);
+  const session = openSession(environment);
   try {
     return await run(session);
   } finally {
@@ -45,8 +38,8 @@ export async function withSession<T>(
   }
 }
 
-async function openSession(environment: PipelineEnvironment): Promise<Session> {
-  const { home, signal } = environment;
+function openSession(environment: PipelineEnvironment): Session {
+  const { signal } = environment;
   const http = createHttpClient({ insecureHosts: environment.insecureRegistries });
   const client = createRegistryClient({
     http,
@@ -54,14 +47,12 @@ async function openSession(environment: PipelineEnvironment): Promise<Session> {
     logger: environment.logger,
     credentials: dockerCredentials(environment.dockerConfig, createCredentialHelper()),
   });
-  const store = await openLocalStore(home);
-  const closers: (() => Promise<void>)[] = [async () => store.close(), async () => http.close()];
+  const { close, ...home } = openHome(environment);
+  const closers: (() => Promise<void>)[] = [close, async () => http.close()];
 
   const session: Session = {
     environment,
-    store,
-    facts: store,
-    temp: createTempFiles(join(home, 'tmp')),
+    ...home,
     registry: (reference, access) => createRegistryTarget({ reference, client, access }),
     async openSource(text) {
       const source = await openSource(text, {
@@ -74,10 +65,10 @@ async function openSession(environment: PipelineEnvironment): Promise<Session> {
       return source;
     },
     async makeFolder() {
-      await mkdir(join(home, 'tmp'), { recursive: true });
-      const folder = await mkdtemp(join(home, 'tmp', 'work-'));
-      session.defer(() => rm(folder, { recursive: true, force: true }));
-      return folder;
+      const { path, dispose } = await session.temp.reserve();
+      session.defer(dispose);
+      await mkdir(path, { mode: 0o700 });
+      return path;
     },
     defer: (close) => void closers.push(close),
     async close() {

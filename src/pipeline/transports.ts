@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
 import { connectDocker } from '../engines/docker.ts';
 import { DogwoodError } from '../errors.ts';
 import { openDockerArchive } from '../oci/archives/docker-archive.ts';
@@ -62,24 +63,21 @@ async function openFileTransport(
   return openArchive(transport, path, session);
 }
 
-/** An image archive that lies in a file. */
+/** An image archive that lies in a file, or comes as a stream. */
 export async function openArchive(
   transport: 'oci-archive' | 'docker-archive',
-  path: string,
+  source: string | Readable,
   session: Session,
 ) {
   const open = transport === 'oci-archive' ? openOciArchive : openDockerArchive;
-  const archive = await open(path, { temp: session.temp, signal: session.environment.signal });
+  const archive = await open(source, { temp: session.temp, signal: session.environment.signal });
   session.defer(() => archive.dispose());
   return archive;
 }
 
-/** The engine hands out a docker-archive as a stream; it is kept aside, since its index comes last. */
 async function openDaemonImage(name: string, session: Session): Promise<OpenedImage> {
   const { dockerHost, signal } = session.environment;
   const docker = await connectDocker(dockerHost, signal);
-  const kept = await session.store.spool(await docker.exportImage(name, signal), { signal });
-  session.defer(() => kept.dispose());
-  const from = await openArchive('docker-archive', kept.path, session);
+  const from = await openArchive('docker-archive', await docker.exportImage(name, signal), session);
   return { descriptor: await findImage(from, undefined, signal), from, reference: undefined };
 }

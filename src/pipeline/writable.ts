@@ -3,7 +3,7 @@ import { connectDocker, type DockerEngine } from '../engines/docker.ts';
 import { writeDockerArchive } from '../oci/archives/docker-archive.ts';
 import { writeOciArchive } from '../oci/archives/oci-archive.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
-import { openLayout } from '../oci/stores/layout.ts';
+import { openStagedLayout } from '../oci/stores/staged-layout.ts';
 import type { Target } from '../oci/target.ts';
 import type { ImageName } from './image-name.ts';
 import type { Place } from './place.ts';
@@ -16,13 +16,13 @@ export async function openWritable(
 ): Promise<Place> {
   const { dockerHost, signal } = session.environment;
   const { temp } = session;
-  if (name.transport === 'local') return { kind: 'store', target: session.store, tag: name.name };
+  if (name.transport === 'local') {
+    return { kind: 'store', target: await session.openStore(), tag: name.name };
+  }
   if (name.transport === 'oci') {
-    return {
-      kind: 'store',
-      target: await openLayout(name.path, { create: true, signal }),
-      tag: name.name ?? 'latest',
-    };
+    const target = await openStagedLayout(name.path, signal);
+    session.defer(() => target.discard());
+    return { kind: 'store', target, tag: name.name ?? 'latest' };
   }
   if (name.transport === 'docker-daemon') {
     const docker = await connectDocker(dockerHost, signal);

@@ -1,19 +1,36 @@
 import { z } from 'zod';
 import type { ImageConfig } from '../oci/documents.ts';
+import type { ImageProcesses } from './start.ts';
 
 /** Label that holds an image's process types and their commands as JSON. */
 export const PROCESSES_LABEL = 'dogwood.processes';
+/** The lifecycle's own (buildpacks spec, platform.md, `io.buildpacks.build.metadata`). */
+const BUILDPACKS_LABEL = 'io.buildpacks.build.metadata';
 
-const processes = z.record(z.string(), z.string());
+const ours = z.record(z.string(), z.string());
+const text = z.union([z.string(), z.array(z.string())]).nullish();
+const buildpacks = z.object({
+  processes: z.array(z.object({ type: z.string(), command: text, args: text })).nullish(),
+});
 
-/** The process types an image says it has; none for images that others made. */
-export function readProcesses(config: ImageConfig): Readonly<Record<string, string>> {
-  const label = config.config?.Labels?.[PROCESSES_LABEL];
-  if (label === undefined) return {};
+/** The process types that an image says it has; none for images that neither we nor buildpacks made. */
+export function readImageProcesses(config: ImageConfig): ImageProcesses {
+  const labels = config.config?.Labels ?? {};
+  const own = readLabel(labels[PROCESSES_LABEL], ours);
+  if (own !== undefined) return { contract: 'launcher', commands: own };
+  const metadata = readLabel(labels[BUILDPACKS_LABEL], buildpacks);
+  if (metadata === undefined) return { contract: 'none', commands: {} };
+  const commands = (metadata.processes ?? []).map(({ type, command, args }) => {
+    return [type, [command ?? [], args ?? []].flat().join(' ')] as const;
+  });
+  return { contract: 'buildpacks', commands: Object.fromEntries(commands) };
+}
+
+/** Anyone may set a label of that name; what cannot be read is not ours. */
+function readLabel<T>(label: string | undefined, schema: z.ZodType<T>): T | undefined {
   try {
-    return processes.parse(JSON.parse(label));
+    return label === undefined ? undefined : schema.parse(JSON.parse(label));
   } catch {
-    // Anyone may set a label of that name; what cannot be read is not ours.
-    return {};
+    return undefined;
   }
 }

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { RunHelper } from '../engines/credential-helper.ts';
@@ -96,6 +96,8 @@ async function readConfig(path: string): Promise<ConfigFile> {
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'ENOENT' || code === 'ENOTDIR') return {};
+    // Somebody else's home, as where a container's user has HOME=/root: what is in it was not meant for us.
+    if (code === 'EACCES' && !(await stat(path).catch(() => undefined))) return {};
     throw new DogwoodError('CREDENTIALS_UNREADABLE', `${path} cannot be read (${code})`, { cause: error });
   }
   try {

@@ -4,10 +4,10 @@ import { basename, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { DogwoodError } from '../errors.ts';
 import { stampFile } from '../oci/stores/local-index.ts';
+import { spool } from '../oci/stores/spool.ts';
 import type { TempFiles } from '../oci/stores/temp-files.ts';
 import { type RemoteAnswer, remoteContent } from './remote.ts';
 import type { ArchiveSource, Source } from './source.ts';
-import { spool } from './spool.ts';
 import { openTree } from './tree.ts';
 
 const READ_BYTES = 1024 * 1024;
@@ -24,7 +24,7 @@ export interface SourceEnvironment {
   readonly stdin: Readable;
   /** For what must be kept aside. */
   readonly temp: TempFiles;
-  /** GETs an http(s) URL; throws FETCH_FAILED. */
+  /** GETs an http(s) URL; throws FETCH_*. */
   readonly openUrl: (url: string, signal: AbortSignal) => Promise<RemoteAnswer>;
   readonly signal: AbortSignal;
 }

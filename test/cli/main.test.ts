@@ -104,7 +104,7 @@ describe('the program', () => {
 
 describe('failures', () => {
   test('wrong usage: exit code 2, nothing on standard output', async () => {
-    const { exitCode, stdout, stderr } = await run(['--builder', 'x']);
+    const { exitCode, stdout, stderr } = await run(['--sign', 'x']);
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
     expect(stderr).toBe("error[USAGE]: unknown option '--builder'\nhint: See `build --help`.\n");
   });
@@ -166,6 +166,59 @@ describe('failures', () => {
     const { exitCode, stderr } = await run(words, { DOCKER_HOST: `unix://${folder}/none.sock` });
     expect(exitCode).toBe(3);
     expect(stderr).toContain('error[ENGINE_MISSING]');
+  });
+});
+
+describe('without a home that can be used', () => {
+  // Nobody can make a folder below a file, root neither.
+  const unusable = async (): Promise<Record<string, string>> => {
+    await writeFile(join(folder, 'file'), '');
+    return { HOME: join(folder, 'file', 'home'), DOGWOOD_HOME: '' };
+  };
+
+  test('a build into a layout works, warns once and names DOGWOOD_HOME', async () => {
+    const environment = await unusable();
+    const words = [SLUG, '--base', 'scratch', '-o', 'oci:out', '--json'];
+    const { exitCode, stdout, stderr } = await run(words, environment);
+    expect(exitCode, stderr).toBe(0);
+    const { warnings } = resultDocument.parse(JSON.parse(stdout));
+    expect(warnings.filter(({ code }) => code === 'FACTS_NOT_KEPT')).toMatchObject([
+      { message: expect.stringContaining('DOGWOOD_HOME') },
+    ]);
+  });
+
+  test('what needs no store does not ask for one', async () => {
+    const environment = await unusable();
+    await run([SLUG, '--base', 'scratch', '-o', 'oci:out']);
+    const commands = [
+      ['inspect', 'oci:out'],
+      ['validate', 'oci:out'],
+      ['copy', 'oci:out', 'oci-archive:out.tar'],
+      ['inspect', 'oci-archive:out.tar'],
+      ['copy', 'oci:out', 'docker-archive:image.tar'],
+      ['docker-archive:image.tar', '-o', 'oci-archive:again.tar'],
+    ];
+    for (const words of commands) {
+      const { exitCode, stderr } = await run(words, environment);
+      expect({ exitCode, words, stderr }).toMatchObject({ exitCode: 0, words });
+      expect(stderr).not.toContain('warning');
+    }
+    expect((await run(['plan', SLUG, '--base', 'scratch'], environment)).exitCode).toBe(0);
+  });
+
+  test.each([
+    [[SLUG, '--base', 'scratch'], 'source'],
+    [[SLUG, '--base', 'scratch', '-o', 'local:app'], 'source'],
+    [['inspect', 'local:app'], null],
+    [['-', '--base', 'scratch', '-o', 'oci:out'], 'source'],
+  ])('what needs it says what to set, before any work: %j', async (words, step) => {
+    const { exitCode, stdout } = await run([...words, '--json'], await unusable());
+    expect(exitCode).toBe(3);
+    expect(failureDocument.parse(JSON.parse(stdout)).error).toMatchObject({
+      code: 'STORE_UNWRITABLE',
+      hint: expect.stringContaining('DOGWOOD_HOME'),
+      step,
+    });
   });
 });
 

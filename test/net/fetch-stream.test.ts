@@ -79,6 +79,20 @@ describe('openUrl', () => {
     expect(server.requests).toHaveLength(1);
   });
 
+  it.each([
+    [401, 'FETCH_DENIED', 4],
+    [403, 'FETCH_DENIED', 4],
+    [404, 'FETCH_NOT_FOUND', 1],
+    [410, 'FETCH_NOT_FOUND', 1],
+    [400, 'FETCH_FAILED', 3],
+    [503, 'FETCH_FAILED', 3],
+  ])('tells by its code whether %i is worth another try', async (status, code, exitCode) => {
+    const server = await serve((_, response) => response.writeHead(status).end());
+    const error = await openUrl(server.url, options()).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code, kind: { exitCode } });
+    expect(server.requests).toHaveLength(status === 503 ? 3 : 1);
+  });
+
   const cut: Handler = (request, response) => {
     response.setHeader('content-length', 10);
     response.write('12345', () => request.socket.destroy());

@@ -1,13 +1,12 @@
-import { DogwoodError } from '../../errors.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { loadImage, loadImageOrIndex } from '../../oci/load.ts';
 import type { Compression } from '../../oci/media-types.ts';
 import { recompress } from '../../oci/recompress.ts';
 import type { Target } from '../../oci/target.ts';
 import type { BuildPlan } from '../../plan/build-plan.ts';
-import { readProcesses } from '../../plan/processes.ts';
-import type { BuildRequest } from '../../plan/request.ts';
+import { readImageProcesses } from '../../plan/processes.ts';
 import type { BuildContext, Builder, Built } from '../builder.ts';
+import { refuseFlags } from '../refused-flags.ts';
 
 /** Finished images, taken as they are, byte for byte. */
 export const imageBuilder: Builder = {
@@ -35,7 +34,7 @@ export const imageBuilder: Builder = {
   },
 
   async plan(source, request, context) {
-    refuseChanges(request);
+    refuseFlags(request, ['--compression'], 'an image is taken as it is');
     const { descriptor } = await context.openImage(source);
     return {
       schemaVersion: 1,
@@ -59,25 +58,10 @@ export const imageBuilder: Builder = {
     const { compression } = plan.details;
     if (compression !== 'keep') return recompressed(plan, compression, { descriptor, from }, context);
     const loaded = await loadImageOrIndex(from, descriptor, { signal: context.signal });
-    const processes = loaded.kind === 'image' ? readProcesses(loaded.config) : {};
+    const processes = loaded.kind === 'image' ? readImageProcesses(loaded.config).commands : {};
     return { descriptor, from, origins: new Map(), processes };
   },
 };
-
-/** What was asked for and would silently not be done. */
-function refuseChanges(request: BuildRequest): void {
-  const asked: readonly (readonly [string, boolean])[] = [
-    ['--base', request.base !== undefined],
-    ['--stack', request.stack !== undefined],
-    ['--process', Object.keys(request.processes).length > 0],
-    ['--env', Object.keys(request.env).length > 0],
-    ['--label', Object.keys(request.labels).length > 0],
-    ['--layer', request.layer !== 'auto'],
-  ];
-  const flags = asked.filter(([, given]) => given).map(([flag]) => flag);
-  if (flags.length === 0) return;
-  throw new DogwoodError('USAGE', `an image is taken as it is: ${flags.join(', ')} cannot change it`);
-}
 
 /** Other compression, other layer digests: the one platform's image is written anew, its config byte for byte. */
 async function recompressed(
@@ -96,5 +80,10 @@ async function recompressed(
       context.emit({ type: 'progress', step: 'build', transfer: 'layers', bytes, total: null, done: false });
     },
   });
-  return { descriptor, from: context.sink, origins: new Map(), processes: readProcesses(image.config) };
+  return {
+    descriptor,
+    from: context.sink,
+    origins: new Map(),
+    processes: readImageProcesses(image.config).commands,
+  };
 }

@@ -3,12 +3,16 @@ import type { BuildPlan, PlannedBase, SlugPlan, Sourced } from '../../plan/build
 import { isProcessType } from '../../plan/procfile.ts';
 import type { BuildRequest, LayerMode } from '../../plan/request.ts';
 import type { PlanContext } from '../builder.ts';
+import { refuseFlags } from '../refused-flags.ts';
 import { isReservedLabel } from './assemble.ts';
 import { limitsWith } from './limits.ts';
 import { findStack, stackNames } from './stacks.ts';
 
-/** What will be built from a slug. Throws STACK_UNKNOWN, PROCESS_INVALID, LABEL_RESERVED. */
+const TAKEN = ['--base', '--stack', '--process', '--env', '--label', '--layer', '--compression'] as const;
+
+/** What will be built from a slug. Throws USAGE, STACK_UNKNOWN, PROCESS_INVALID, LABEL_RESERVED. */
 export async function planSlug(request: BuildRequest, context: PlanContext): Promise<BuildPlan> {
+  refuseFlags(request, TAKEN, 'a slug is taken without a rebuild');
   const reserved = Object.keys(request.labels).find(isReservedLabel);
   if (reserved !== undefined) throw new DogwoodError('LABEL_RESERVED', `the label ${reserved} is reserved`);
   limitsWith(request.limits);

@@ -1,6 +1,7 @@
 import type { DockerEngine } from '../../engines/docker.ts';
 import { DogwoodError } from '../../errors.ts';
 import type { PipelineEnvironment } from '../../pipeline/environment.ts';
+import { type ImageProcesses, type Start, startCommand, startProcess } from '../../plan/start.ts';
 import { Command, Option } from '../commander.ts';
 import { badValue, collect } from '../flag-values.ts';
 import { insecureFlag, progressFlag } from '../flags.ts';
@@ -51,11 +52,11 @@ export function createRunCommand(host: CliHost, finish: (exitCode: number) => vo
           const docker = await connectDocker(environment.dockerHost, environment.signal);
           const loadIntoDocker = await host.pipeline.loadIntoDocker();
           const loaded = await loadIntoDocker(image, environment, docker);
-          const start = chooseStart(words, loaded);
+          const chosen = chooseStart(words, loaded.processes);
           quiet();
           return runContainer(host, docker, environment, {
             imageId: loaded.imageId,
-            start,
+            chosen,
             variables,
             flags,
           });
@@ -98,38 +99,28 @@ function splitWords(
   return { process: undefined, command: behind };
 }
 
-interface Loaded {
-  readonly imageId: string;
-  readonly processes: Readonly<Record<string, string>>;
-}
-
-interface Start {
-  /** Arguments for the entrypoint; undefined leaves the image's own. */
-  readonly arguments: readonly string[] | undefined;
+interface Chosen {
+  readonly start: Start;
   readonly isWeb: boolean;
 }
 
-/** The start contract of our launcher: nothing is web, a word a process type, and what follows `--` a command. */
-function chooseStart({ process, command }: Words, { processes }: Loaded): Start {
-  const known = Object.keys(processes);
-  if (command !== undefined) {
-    // An image that others made has an entrypoint of its own, which may not know our `--`.
-    return { arguments: known.length > 0 ? ['--', ...command] : command, isWeb: false };
-  }
-  if (process === undefined)
-    return { arguments: undefined, isWeb: known.length === 0 || known.includes('web') };
+/** Nothing is the image's own start, a word a process type, and what follows `--` a command. */
+function chooseStart({ process, command }: Words, processes: ImageProcesses): Chosen {
+  const known = Object.keys(processes.commands);
+  if (command !== undefined) return { start: startCommand(processes, command), isWeb: false };
+  if (process === undefined) return { start: {}, isWeb: known.length === 0 || known.includes('web') };
   if (!known.includes(process)) {
     throw new DogwoodError('PROCESS_INVALID', `the image has no process type ${process}`, {
       hint:
         known.length > 0 ? `It has ${known.join(', ')}.` : 'It names none; run a command with -- COMMAND.',
     });
   }
-  return { arguments: [process], isWeb: process === 'web' };
+  return { start: startProcess(processes, process), isWeb: process === 'web' };
 }
 
 interface Plan {
   readonly imageId: string;
-  readonly start: Start;
+  readonly chosen: Chosen;
   readonly variables: Readonly<Record<string, string>>;
   readonly flags: RunFlags;
 }
@@ -138,17 +129,18 @@ async function runContainer(
   host: CliHost,
   docker: DockerEngine,
   { signal }: PipelineEnvironment,
-  { imageId, start, variables, flags }: Plan,
+  { imageId, chosen, variables, flags }: Plan,
 ): Promise<number> {
   const tty = host.stdin.isTTY === true && host.stdout.isTTY === true;
-  const published = start.isWeb || flags.port !== undefined;
+  const published = chosen.isWeb || flags.port !== undefined;
   const containerPort = published ? portOf(variables) : undefined;
   const port = containerPort === undefined ? {} : { PORT: String(containerPort) };
   const restore = tty ? makeRaw(host) : () => {};
   try {
     return await docker.run({
       image: imageId,
-      command: start.arguments,
+      entrypoint: chosen.start.entrypoint,
+      command: chosen.start.arguments,
       env: { ...port, ...variables },
       tty,
       stdin: host.stdin,

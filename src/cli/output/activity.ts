@@ -5,6 +5,12 @@ import { formatBytes, formatDuration } from './format.ts';
 /** Milliseconds over which a rate is taken: long enough to be calm, short enough to show a stall. */
 const RATE_WINDOW_MS = 5_000;
 
+interface Task {
+  readonly step: Step;
+  readonly name: string;
+  readonly since: number;
+}
+
 interface Transfer {
   readonly step: Step;
   readonly name: string;
@@ -13,17 +19,20 @@ interface Transfer {
   readonly samples: readonly { readonly at: number; readonly bytes: number }[];
 }
 
-/** What is going on right now: which steps run since when, and which transfers are under way. */
+/** What is going on right now: which steps and tasks run since when, and which transfers are under way. */
 export interface Activity {
   /** Takes an event in; for a step that ended, gives how long it took in milliseconds. */
   observe(event: BuildEvent, now: number): number | undefined;
   /** Steps that run, the oldest first. */
   steps(): readonly { readonly step: Step; readonly since: number }[];
+  /** What engines are busy with, the oldest first. */
+  tasks(): readonly Task[];
   transfers(): readonly Transfer[];
 }
 
 export function createActivity(): Activity {
   const steps = new Map<Step, number>();
+  const tasks = new Map<string, Task>();
   const transfers = new Map<string, Transfer>();
   return {
     observe(event, now) {
@@ -31,6 +40,12 @@ export function createActivity(): Activity {
         const key = `${event.step}\0${event.transfer}`;
         if (event.done) transfers.delete(key);
         else transfers.set(key, advance(transfers.get(key), event, now));
+        return undefined;
+      }
+      if (event.type === 'task') {
+        const { step, id, name, state } = event;
+        if (state === 'started') tasks.set(`${step}\0${id}`, { step, name, since: now });
+        else tasks.delete(`${step}\0${id}`);
         return undefined;
       }
       if (event.type !== 'step') return undefined;
@@ -41,9 +56,11 @@ export function createActivity(): Activity {
       const since = steps.get(event.step);
       steps.delete(event.step);
       for (const [key, transfer] of transfers) if (transfer.step === event.step) transfers.delete(key);
+      for (const [key, task] of tasks) if (task.step === event.step) tasks.delete(key);
       return now - (since ?? now);
     },
     steps: () => [...steps].map(([step, since]) => ({ step, since })),
+    tasks: () => [...tasks.values()],
     transfers: () => [...transfers.values()],
   };
 }

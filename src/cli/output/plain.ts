@@ -1,4 +1,5 @@
 import { createActivity, describeTransfer } from './activity.ts';
+import { escapeControl } from './escape.ts';
 import { formatDuration } from './format.ts';
 import { lineOf } from './lines.ts';
 import type { RenderContext, Renderer } from './renderer.ts';
@@ -17,7 +18,9 @@ export function createPlainRenderer(context: RenderContext): Renderer {
         .transfers()
         .filter((transfer) => transfer.step === step)
         .map((transfer) => describeTransfer(transfer, now));
-      write([`${step}: running for ${formatDuration(now - since)}`, ...transfers].join('; '));
+      const tasks = activity.tasks().filter((task) => task.step === step);
+      const busy = tasks.map((task) => `${escapeControl(task.name)} for ${formatDuration(now - task.since)}`);
+      write([`${step}: running for ${formatDuration(now - since)}`, ...busy, ...transfers].join('; '));
     }
   };
   const stop = context.every(HEARTBEAT_MS, heartbeat);

@@ -1,13 +1,15 @@
 import type { BuildEvent } from '../../plan/events.ts';
 import { type Activity, createActivity, describeTransfer } from './activity.ts';
+import { escapeControl } from './escape.ts';
 import { formatDuration } from './format.ts';
 import { lineOf } from './lines.ts';
 import type { RenderContext, Renderer } from './renderer.ts';
 
 /** Milliseconds between two redraws: ten a second. */
 const FRAME_MS = 100;
-/** Transfers shown at once; more would push what matters off the screen. */
+/** Tasks and transfers shown at once; more would push what matters off the screen. */
 const MAX_TRANSFERS = 8;
+const MAX_TASKS = 8;
 /** A narrower terminal needs its room for names and numbers. */
 const MIN_BAR_COLUMNS = 60;
 
@@ -21,6 +23,7 @@ const RESET = '\x1b[0m';
 
 function colourOf(event: BuildEvent): keyof typeof COLOURS | undefined {
   if (event.type === 'warning') return 'yellow';
+  if (event.type === 'task') return event.state === 'failed' ? 'red' : undefined;
   if (event.type === 'step') return event.state === 'failed' ? 'red' : 'green';
   return event.type === 'log' ? 'dim' : undefined;
 }
@@ -44,7 +47,10 @@ export function createTtyRenderer(context: RenderContext): Renderer {
   const stop = context.every(FRAME_MS, () => draw(liveLines(activity, context.clock(), context.columns())));
   return {
     event(event) {
-      const line = lineOf(event, activity.observe(event, context.clock()));
+      const took = activity.observe(event, context.clock());
+      // A task that runs stands among what is going on; it scrolls up when it is over.
+      if (event.type === 'task' && event.state === 'started') return;
+      const line = lineOf(event, took);
       if (line !== undefined) finished.push(paint(line, colourOf(event)));
     },
     end() {
@@ -57,6 +63,11 @@ export function createTtyRenderer(context: RenderContext): Renderer {
 function liveLines(activity: Activity, now: number, columns: number): string[] {
   const transfers = activity.transfers();
   const lines = activity.steps().map(({ step, since }) => `${step}  ${formatDuration(now - since)}`);
+  const tasks = activity.tasks();
+  for (const { name, since } of tasks.slice(0, MAX_TASKS)) {
+    lines.push(`  ${escapeControl(name)}  ${formatDuration(now - since)}`);
+  }
+  if (tasks.length > MAX_TASKS) lines.push(`  and ${tasks.length - MAX_TASKS} more`);
   for (const transfer of transfers.slice(0, MAX_TRANSFERS)) {
     const shown = columns < MIN_BAR_COLUMNS ? '' : bar(transfer.bytes, transfer.total);
     lines.push(`  ${shown}${describeTransfer(transfer, now)}`);

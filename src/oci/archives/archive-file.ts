@@ -1,4 +1,3 @@
-import { createReadStream, createWriteStream } from 'node:fs';
 import { constants, type FileHandle, open } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { Readable } from 'node:stream';
@@ -32,8 +31,8 @@ export interface ArchiveFile {
   find(path: string): IndexedMember | undefined;
   /** A document, whole. Throws ARCHIVE_INVALID when it is missing, larger than 4 MiB or there twice. */
   read(path: string): Promise<Buffer>;
-  /** The content of a member. */
-  stream(member: IndexedMember): Readable;
+  /** The content of a member, whose file is open by then: it is read also when `dispose` comes before its end. */
+  stream(member: IndexedMember): Promise<Readable>;
   /** The first bytes of a member. */
   head(member: IndexedMember, bytes: number): Promise<Buffer>;
   /** Removes what was kept aside; the archive is not read afterwards. */
@@ -66,10 +65,12 @@ export async function openArchiveFile(
 }
 
 function archiveFile(path: string, name: string, index: TarIndex, dispose: () => Promise<void>): ArchiveFile {
-  const stream = ({ entry, offset }: IndexedMember): Readable =>
-    entry.size === 0
-      ? Readable.from([], { objectMode: false })
-      : createReadStream(path, { start: offset, end: offset + entry.size - 1, highWaterMark: CHUNK });
+  const stream = async ({ entry, offset }: IndexedMember): Promise<Readable> => {
+    if (entry.size === 0) return Readable.from([], { objectMode: false });
+    // A stream that opens by itself, called off and its file removed, fails where nobody listens any more.
+    const file = await openToRead(path, name);
+    return file.createReadStream({ start: offset, end: offset + entry.size - 1, highWaterMark: CHUNK });
+  };
 
   const head = async ({ entry, offset }: IndexedMember, bytes: number): Promise<Buffer> => {
     const file = await openToRead(path, name);
@@ -141,7 +142,8 @@ async function asPlainFile(
     await file.close();
   }
   if (isPlain) return { path: source, dispose: async () => {} };
-  return await keepAside(createReadStream(source, { highWaterMark: CHUNK }), name, options);
+  const stream = (await openToRead(source, name)).createReadStream({ highWaterMark: CHUNK });
+  return await keepAside(stream, name, options);
 }
 
 async function compressionOf(
@@ -167,9 +169,8 @@ async function keepAside(
   const file = await temp.reserve();
   try {
     const bytes = limited(uncompressed(stream, name), maxBytes, name);
-    await pipeline(bytes, createWriteStream(file.path, { flags: 'wx', highWaterMark: 4 * CHUNK }), {
-      signal,
-    });
+    const out = (await open(file.path, 'wx')).createWriteStream({ highWaterMark: 4 * CHUNK });
+    await pipeline(bytes, out, { signal });
     return file;
   } catch (error) {
     stream.destroy();

@@ -1,10 +1,10 @@
 import type { Readable } from 'node:stream';
 import { DogwoodError } from '../../errors.ts';
 import { blobPath } from '../blob-path.ts';
-import { decompress } from '../compression/decompress.ts';
 import { SNIFF_BYTES, sniffCompression } from '../compression/sniff.ts';
 import type { Descriptor } from '../descriptor.ts';
-import { createDigester, type Digest, digestAlgorithm, digestOf } from '../digest.ts';
+import { tarOfLayer } from '../diff-id.ts';
+import { createDigester, type Digest, digestOf } from '../digest.ts';
 import { type ImageConfig, parseImageConfig, parseIndex, parseManifest } from '../documents.ts';
 import { isIndexType, isManifestType, MEDIA_TYPES, ociLayerType } from '../media-types.ts';
 import type { ArchiveFile } from './archive-file.ts';
@@ -109,7 +109,7 @@ async function readLayer(
     );
   }
   const digest = await digestCompressed(
-    source.open(),
+    await source.open(),
     compression,
     diffId,
     `${path} in ${archive.name}`,
@@ -128,21 +128,13 @@ async function digestCompressed(
   signal: AbortSignal | undefined,
 ): Promise<Digest> {
   const outer = createDigester();
-  const inner = createDigester(digestAlgorithm(diffId));
   async function* counted(): AsyncGenerator<Uint8Array> {
     for await (const chunk of stream as AsyncIterable<Uint8Array>) {
       outer.update(chunk);
       yield chunk;
     }
   }
-  for await (const chunk of decompress(counted(), compression)) {
-    signal?.throwIfAborted();
-    inner.update(chunk);
-  }
-  const found = inner.digest();
-  if (found !== diffId) {
-    throw new DogwoodError('DIGEST_MISMATCH', `layer ${what} holds ${found}, the config says ${diffId}`);
-  }
+  for await (const _ of tarOfLayer(counted(), compression, diffId, what)) signal?.throwIfAborted();
   return outer.digest();
 }
 

@@ -1,8 +1,8 @@
 import { DogwoodError } from '../../errors.ts';
 import { blobPath } from '../blob-path.ts';
-import { decompress } from '../compression/decompress.ts';
 import type { Descriptor } from '../descriptor.ts';
-import { createDigester, type Digest, digestAlgorithm, digestOf } from '../digest.ts';
+import { tarOfLayer } from '../diff-id.ts';
+import { type Digest, digestOf } from '../digest.ts';
 import type { ImageIndexDocument } from '../documents.ts';
 import type { Image, Layer } from '../image.ts';
 import { CONTAINERD_NAME, indexEntry, REF_NAME } from '../listing.ts';
@@ -86,17 +86,8 @@ async function* uncompressed(layer: Layer, { signal, onBytes }: LayerOptions): A
       `layer ${digest} is ${mediaType}, no layer that Docker could load`,
     );
   }
-  const digester = createDigester(digestAlgorithm(layer.diffId));
-  for await (const chunk of decompress(await layer.open(signal), compression)) {
-    digester.update(chunk);
+  for await (const chunk of tarOfLayer(await layer.open(signal), compression, layer.diffId, digest)) {
     onBytes?.(chunk.length);
     yield chunk;
-  }
-  const found = digester.digest();
-  if (found !== layer.diffId) {
-    throw new DogwoodError(
-      'DIGEST_MISMATCH',
-      `layer ${digest} holds ${found}, the config says ${layer.diffId}`,
-    );
   }
 }

@@ -13,7 +13,7 @@ export interface ArchiveTarget extends ListingTarget {
 /** Where the bytes of a blob are. */
 export interface BlobSource {
   readonly size: number;
-  open(): Readable;
+  open(): Promise<Readable>;
 }
 
 interface ArchiveView {
@@ -26,7 +26,7 @@ interface ArchiveView {
 }
 
 export function bytesSource(bytes: Uint8Array): BlobSource {
-  return { size: bytes.length, open: () => Readable.from([bytes], { objectMode: false }) };
+  return { size: bytes.length, open: async () => Readable.from([bytes], { objectMode: false }) };
 }
 
 /** A target that can only be read, from the little that archives differ in. */
@@ -43,7 +43,8 @@ export function readOnlyTarget(view: ArchiveView): ArchiveTarget {
       signal?.throwIfAborted();
       const source = await view.locate(descriptor);
       if (source === undefined) throw notFound(descriptor, view.name);
-      const stream = verify ? verified(source.open(), descriptor, view.name) : source.open();
+      const bytes = await source.open();
+      const stream = verify ? verified(bytes, descriptor, view.name) : bytes;
       return signal === undefined ? stream : addAbortSignal(signal, stream);
     },
     put: refuse,

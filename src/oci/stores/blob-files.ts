@@ -9,6 +9,7 @@ import type { Descriptor } from '../descriptor.ts';
 import { createDigester, type Digest, type Digester, digestAlgorithm } from '../digest.ts';
 import type { OpenOptions, PutOptions, PutResult } from '../target.ts';
 import { mismatch, notFound, sizeMismatch, verified } from '../verify.ts';
+import { removeIfDamaged } from './damaged.ts';
 import { errnoOf, fileError } from './file-errors.ts';
 import type { TempFiles } from './temp-files.ts';
 
@@ -22,10 +23,22 @@ export interface BlobFiles {
   has(descriptor: Descriptor): Promise<boolean>;
   open(descriptor: Descriptor, options?: OpenOptions): Promise<Readable>;
   put(content: Content, expected: Expectation, options?: PutOptions): Promise<PutResult>;
+  /** Gives a file that was written by `writeVerified` in the same file system its place and name. */
+  adopt(path: string, digest: Digest): Promise<void>;
+}
+
+interface BlobFilesOptions {
+  /** Removes a blob that a verified read finds damaged. For stores that are a cache, not somebody's images. */
+  readonly discardsDamaged?: boolean;
 }
 
 /** @param name of the store, for messages */
-export function createBlobFiles(directory: string, temp: TempFiles, name: string): BlobFiles {
+export function createBlobFiles(
+  directory: string,
+  temp: TempFiles,
+  name: string,
+  { discardsDamaged = false }: BlobFilesOptions = {},
+): BlobFiles {
   const pathOf = (digest: Digest): string => join(directory, blobPath(digest));
 
   const size = async (digest: Digest): Promise<number | undefined> => {
@@ -38,22 +51,22 @@ export function createBlobFiles(directory: string, temp: TempFiles, name: string
     size,
     has: async (descriptor) => (await size(descriptor.digest)) === descriptor.size,
 
-    async open(descriptor, { verify = true, signal } = {}) {
-      signal?.throwIfAborted();
-      const stream = await openFile(pathOf(descriptor.digest), descriptor, name);
-      const source = verify ? verified(stream, descriptor, name) : stream;
-      return signal === undefined ? source : addAbortSignal(signal, source);
+    open(descriptor, options) {
+      const path = pathOf(descriptor.digest);
+      const onMismatch = discardsDamaged ? () => removeIfDamaged(path, descriptor.digest) : undefined;
+      return openBlob(path, descriptor, name, { ...options, onMismatch });
     },
+    adopt: (path, digest) => moveInto(directory, path, digest, name),
 
     async put(content, expected, options = {}) {
       const there = expected.digest === undefined ? undefined : await size(expected.digest);
       if (expected.digest !== undefined && there !== undefined && there === (expected.size ?? there)) {
-        return result(expected, expected.digest, there, 'existing');
+        return putResult(expected, expected.digest, there, 'existing');
       }
       return await temp.use(async (path) => {
-        const written = await writeVerified(path, content, expected, name, { ...options, sync: true });
+        const written = await writeVerified(path, content, expected, name, options);
         await moveInto(directory, path, written.digest, name);
-        return result(expected, written.digest, written.size, 'sent');
+        return putResult(expected, written.digest, written.size, 'sent');
       });
     },
   };
@@ -63,9 +76,9 @@ export function createBlobFiles(directory: string, temp: TempFiles, name: string
 export async function writeVerified(
   path: string,
   content: Content,
-  expected: Partial<Expectation>,
+  expected: Expectation,
   name: string,
-  { signal, onBytes, sync = false }: PutOptions & { readonly sync?: boolean } = {},
+  { signal, onBytes }: PutOptions,
 ): Promise<{ digest: Digest; size: number }> {
   signal?.throwIfAborted();
   const digester = createDigester(
@@ -83,7 +96,7 @@ export async function writeVerified(
     if (wrong !== null) throw wrong;
     // For exchange between users, as skopeo and umoci write them; the folder's mode is where the umask counts.
     await file.chmod(0o644);
-    if (sync) await file.sync();
+    await file.sync();
     return { digest, size: digester.size };
   } catch (error) {
     // An aborted stream only says that it was; the signal knows why.
@@ -99,7 +112,7 @@ async function drain(
   stream: Readable,
   file: FileHandle,
   digester: Digester,
-  expected: Partial<Expectation>,
+  expected: Expectation,
   name: string,
   onBytes: ((count: number) => void) | undefined,
 ): Promise<void> {
@@ -172,6 +185,24 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
+interface OpenBlobOptions extends OpenOptions {
+  /** Waited for before a verified stream fails. */
+  readonly onMismatch?: (() => Promise<void>) | undefined;
+}
+
+/** The bytes of a blob that lies in a file. Throws BLOB_NOT_FOUND; DIGEST_MISMATCH or SIZE_MISMATCH fail the stream. */
+export async function openBlob(
+  path: string,
+  descriptor: Descriptor,
+  name: string,
+  { verify = true, signal, onMismatch }: OpenBlobOptions = {},
+): Promise<Readable> {
+  signal?.throwIfAborted();
+  const stream = await openFile(path, descriptor, name);
+  const source = verify ? verified(stream, descriptor, name, onMismatch) : stream;
+  return signal === undefined ? source : addAbortSignal(signal, source);
+}
+
 async function openFile(path: string, descriptor: Descriptor, name: string): Promise<Readable> {
   let file: FileHandle;
   try {
@@ -197,7 +228,7 @@ async function statIfThere(path: string, name: string): Promise<Stats | undefine
   }
 }
 
-function result(
+export function putResult(
   expected: Expectation,
   digest: Digest,
   size: number,

@@ -6,6 +6,7 @@ import { isDigest } from '../digest.ts';
 import { documentMediaType, type ImageIndexDocument, MAX_DOCUMENT_BYTES, parseIndex } from '../documents.ts';
 import { type ListingTarget, listIndex, resolveInIndex } from '../listing.ts';
 import { isManifestOrIndexType } from '../media-types.ts';
+import type { Target } from '../target.ts';
 import { readDocument } from '../verify.ts';
 import { type BlobFiles, createBlobFiles, makeFolder, syncFolder } from './blob-files.ts';
 import { errnoOf, fileError } from './file-errors.ts';
@@ -79,7 +80,7 @@ export async function isLayout(directory: string): Promise<boolean> {
 
 /** A manifest or index that index.json does not list, such as one inside an index, by its digest. */
 export async function resolveBlob(
-  target: ListingTarget,
+  target: Target,
   blobs: Pick<BlobFiles, 'size'>,
   reference: string,
   signal?: AbortSignal,
@@ -103,7 +104,7 @@ function typeOf(bytes: Uint8Array): string | undefined {
   }
 }
 
-export async function mustBeThere(target: ListingTarget, descriptor: Descriptor): Promise<void> {
+export async function mustBeThere(target: Target, descriptor: Descriptor): Promise<void> {
   if (await target.has(descriptor)) return;
   throw new DogwoodError(
     'BLOB_NOT_FOUND',
@@ -113,14 +114,7 @@ export async function mustBeThere(target: ListingTarget, descriptor: Descriptor)
 
 async function createLayout(directory: string, temp: TempFiles, signal?: AbortSignal): Promise<void> {
   await makeFolder(directory);
-  const foreign = (await readdir(directory)).find(
-    (entry) => ![LAYOUT_MARKER, INDEX, 'blobs'].includes(entry) && !entry.startsWith('.dogwood-'),
-  );
-  if (foreign !== undefined) {
-    throw new DogwoodError('LAYOUT_INVALID', `${directory} is not empty (${foreign}) and no OCI layout`, {
-      hint: 'Name a new or an empty folder.',
-    });
-  }
+  await refuseForeignFolder(directory);
   const lock = await lockFile(join(directory, LOCK), signal);
   try {
     // Another process may have been first.
@@ -130,6 +124,18 @@ async function createLayout(directory: string, temp: TempFiles, signal?: AbortSi
     await replaceFile(directory, temp, LAYOUT_MARKER, JSON.stringify({ imageLayoutVersion: VERSION }));
   } finally {
     lock.release();
+  }
+}
+
+/** Throws LAYOUT_INVALID when the folder holds anything that a layout in the making does not. */
+export async function refuseForeignFolder(directory: string): Promise<void> {
+  const foreign = (await readdir(directory)).find(
+    (entry) => ![LAYOUT_MARKER, INDEX, 'blobs'].includes(entry) && !entry.startsWith('.dogwood-'),
+  );
+  if (foreign !== undefined) {
+    throw new DogwoodError('LAYOUT_INVALID', `${directory} is not empty (${foreign}) and no OCI layout`, {
+      hint: 'Name a new or an empty folder.',
+    });
   }
 }
 

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
+import { DogwoodError } from '../../errors.ts';
 import { isDigest } from '../digest.ts';
 import type { ListedImage, ListingTarget } from '../listing.ts';
-import type { PutOptions } from '../target.ts';
 import { createBlobFiles, makeFolder } from './blob-files.ts';
-import { openDatabase } from './database.ts';
+import { removeIfDamaged } from './damaged.ts';
+import { type Database, openDatabase } from './database.ts';
 import { mustBeThere, resolveBlob } from './layout.ts';
 import {
   type FileDigests,
@@ -19,8 +19,7 @@ import {
   type Verdicts,
   verdictsIn,
 } from './local-index.ts';
-import { type Spool, spool } from './spool.ts';
-import { createTempFiles } from './temp-files.ts';
+import { createTempFiles, type TempFiles } from './temp-files.ts';
 
 /** What this machine has built, fetched and found out; shared by all processes that use the same home. */
 export interface LocalStore extends ListingTarget {
@@ -30,12 +29,13 @@ export interface LocalStore extends ListingTarget {
   readonly locations: Locations;
   readonly verdicts: Verdicts;
   readonly fileDigests: FileDigests;
-  /** Keeps a stream aside that cannot be read twice; swept if this process dies before `dispose`. */
-  spool(stream: Readable, options?: PutOptions): Promise<Spool>;
   /** Closes the index; the store is not used afterwards. */
   close(): void;
   [Symbol.dispose](): void;
 }
+
+/** For messages. */
+export const STORE_NAME = 'local store';
 
 export interface LocalStoreOptions {
   /** Milliseconds since 1970. */
@@ -50,13 +50,11 @@ export interface LocalStoreOptions {
  */
 export async function openLocalStore(home: string, options: LocalStoreOptions = {}): Promise<LocalStore> {
   const now = options.now ?? Date.now;
-  const name = 'local store';
-  // Images of private applications: nobody else's business, whatever the umask.
-  await makeFolder(home, 0o700);
-  await makeFolder(join(home, 'tmp'), 0o700);
-  const temp = createTempFiles(join(home, 'tmp'));
-  const blobs = createBlobFiles(home, temp, `${name} ${home}`);
-  const database = await openDatabase(join(home, 'index.sqlite'), MIGRATIONS);
+  const name = STORE_NAME;
+  const { temp, database } = await makeHome(home).catch((error: unknown) => {
+    throw namingHome(error);
+  });
+  const blobs = createBlobFiles(home, temp, `${name} ${home}`, { discardsDamaged: true });
   const names = namesIn(database, now);
   const roots = rootsIn(database, now);
 
@@ -71,6 +69,7 @@ export async function openLocalStore(home: string, options: LocalStoreOptions = 
     has: blobs.has,
     open: blobs.open,
     put: blobs.put,
+    discardDamaged: ({ digest }) => removeIfDamaged(blobs.path(digest), digest),
     async resolve(reference, signal) {
       if (isDigest(reference)) return await resolveBlob(store, blobs, reference, signal);
       return await names.get(reference);
@@ -89,9 +88,52 @@ export async function openLocalStore(home: string, options: LocalStoreOptions = 
       const others = (await roots.list()).filter((root) => !known.has(root.digest));
       return [...named, ...others.map((descriptor) => ({ descriptor }))];
     },
-    spool: (stream, spoolOptions) => spool(stream, temp, spoolOptions),
     close: () => database.close(),
     [Symbol.dispose]: () => database.close(),
   };
   return store;
+}
+
+async function makeHome(home: string): Promise<{ temp: TempFiles; database: Database }> {
+  const temp = createTempFiles(await makeFolders(home));
+  return { temp, database: await openDatabase(join(home, 'index.sqlite'), MIGRATIONS) };
+}
+
+/** Makes the home and its folder for temporary files, whose path it gives. */
+async function makeFolders(home: string): Promise<string> {
+  const folder = join(home, 'tmp');
+  // Images of private applications: nobody else's business, whatever the umask.
+  await makeFolder(home, 0o700);
+  await makeFolder(folder, 0o700);
+  return folder;
+}
+
+/**
+ * Temporary files under the home, which is made when the first of them is.
+ *
+ * @param home is asked for then, and may throw
+ */
+export function homeTempFiles(home: () => string): TempFiles {
+  let made: Promise<TempFiles> | undefined;
+  const files = (): Promise<TempFiles> => {
+    made ??= (async () => createTempFiles(await makeFolders(home())))();
+    return made;
+  };
+  const named = async <T>(work: Promise<T>): Promise<T> =>
+    await work.catch((error: unknown) => {
+      throw namingHome(error);
+    });
+  return {
+    use: async (work) => (await named(files())).use(work),
+    reserve: () => named(files().then((temp) => temp.reserve())),
+  };
+}
+
+/** A home that cannot be used is most often not the one that was meant: the hint names what chooses it. */
+function namingHome(error: unknown): unknown {
+  if (!(error instanceof DogwoodError) || error.code !== 'STORE_UNWRITABLE') return error;
+  return new DogwoodError(error.code, error.message, {
+    hint: 'Set DOGWOOD_HOME to a folder that can be written, or mend the permissions of this one.',
+    cause: error.cause,
+  });
 }

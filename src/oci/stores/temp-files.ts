@@ -10,7 +10,7 @@ const LOCK_NAME = /^\.dogwood-([0-9a-f]{16})\.lock$/;
 /** Names for temporary files in one folder, which are swept if this process dies. */
 export interface TempFiles {
   /**
-   * Runs with the path of a file that does not exist yet. What is still there afterwards is removed; whoever wants
+   * Runs with the path of a file or folder that does not exist yet. What is still there afterwards is removed; whoever wants
    * to keep the file renames it.
    */
   use<T>(work: (path: string) => Promise<T>): Promise<T>;
@@ -41,7 +41,7 @@ export function createTempFiles(directory: string): TempFiles {
       async dispose() {
         if (disposed) return;
         disposed = true;
-        await rm(path, { force: true });
+        await rm(path, { recursive: true, force: true });
         if (--users > 0) return;
         session?.lock.release({ remove: true });
         session = undefined;
@@ -71,7 +71,7 @@ export async function sweepTempFiles(directory: string): Promise<void> {
     if (lock === undefined) continue;
     // The lock goes last, so that no file is ever without one.
     const mine = names.filter((other) => other.startsWith(`.dogwood-${session}-`) && other.endsWith('.tmp'));
-    for (const file of mine) await rm(join(directory, file), { force: true });
+    for (const file of mine) await rm(join(directory, file), { recursive: true, force: true });
     lock.release({ remove: true });
   }
 }

@@ -17,6 +17,7 @@ export function viewTarget(name: string, locate: (descriptor: Descriptor) => Tar
     origin(descriptor) {
       return locate(descriptor).origin?.(descriptor);
     },
+    discardDamaged: async (descriptor) => locate(descriptor).discardDamaged?.(descriptor),
     put: refuse,
     resolve: refuse,
     tag: refuse,

@@ -30,6 +30,18 @@ function createContext(colour = false) {
 
 const started: BuildEvent = { type: 'step', step: 'build', state: 'started' };
 const finished: BuildEvent = { type: 'step', step: 'build', state: 'finished' };
+const task = (
+  id: string,
+  state: 'started' | 'finished' | 'cached' | 'failed',
+  took: number | null,
+): BuildEvent => ({
+  type: 'task',
+  step: 'build',
+  id,
+  name: `RUN ${id}`,
+  state,
+  milliseconds: took,
+});
 const progress = (bytes: number, total: number | null, transfer = 'slug.tgz', done = false): BuildEvent => ({
   type: 'progress',
   step: 'build',
@@ -108,6 +120,26 @@ describe('plain', () => {
     expect(running()).toBe(0);
   });
 
+  test('tasks of an engine: when they start, how they end, and in the heartbeat while they run', () => {
+    const { context, advance, text } = createContext();
+    const renderer = createPlainRenderer(context);
+    renderer.event(started);
+    renderer.event(task('a', 'cached', null));
+    renderer.event(task('b', 'started', null));
+    advance(30_000);
+    renderer.event(task('b', 'finished', 31_000));
+    renderer.event(task('c', 'failed', 1_500));
+    renderer.end();
+    expect(text().split('\n')).toEqual([
+      'build: RUN a: cached',
+      'build: RUN b',
+      'build: running for 30 s; RUN b for 30 s',
+      'build: RUN b: done in 31 s',
+      'build: RUN c: failed after 1.5 s',
+      '',
+    ]);
+  });
+
   test('silent when nothing runs', () => {
     const { context, advance, writes } = createContext();
     const renderer = createPlainRenderer(context);
@@ -148,6 +180,23 @@ describe('tty', () => {
     renderer.event(finished);
     renderer.end();
     expect(screen(text())).toEqual(['detect: done in 0.3 s', 'build: done in 2.1 s']);
+  });
+
+  test('tasks that run stand below, and scroll up when they are over', () => {
+    const { context, advance, text } = createContext();
+    const renderer = createTtyRenderer(context);
+    renderer.event(started);
+    renderer.event(task('a', 'started', null));
+    advance(2_000);
+    expect(screen(text())).toEqual(['build  2.0 s', '  RUN a  2.0 s']);
+    renderer.event(task('a', 'finished', 2_000));
+    advance(1_000);
+    expect(screen(text())).toEqual(['build: RUN a: done in 2.0 s', 'build  3.0 s']);
+    renderer.event(task('left', 'started', null));
+    renderer.event(finished);
+    advance(1_000);
+    expect(screen(text())).toEqual(['build: RUN a: done in 2.0 s', 'build: done in 3.0 s']);
+    renderer.end();
   });
 
   test('at most ten redraws a second, however many events', () => {

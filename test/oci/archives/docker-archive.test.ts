@@ -1,6 +1,7 @@
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createReadStream, createWriteStream, readdirSync, rmSync } from 'node:fs';
 import { readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -195,6 +196,18 @@ describe('reading a docker-archive', () => {
     const archive = await opened(saved.bytes);
     expect((await findImage(archive)).digest).not.toBe(saved.manifest.digest);
     await expectImage(archive);
+  });
+
+  it('is read to the end of a member although what was kept aside of it is removed meanwhile', async () => {
+    const folder = await temporaryFolder();
+    const path = join(folder, 'image.tar.gz');
+    await writeFile(path, gzipSync(await tarOfMembers(usual)));
+    const archive = await openDockerArchive(path, { temp: createTempFiles(folder) });
+    const { layers } = await loadImage(archive, await findImage(archive));
+    const stream = await layers[1]?.open(undefined, { verify: false });
+    for (const name of readdirSync(folder)) if (name.endsWith('.tmp')) rmSync(join(folder, name));
+    expect(stream && sha256(await buffer(stream))).toBe(sha256(app));
+    await archive.dispose();
   });
 
   it('can only be read', async () => {

@@ -6,6 +6,7 @@ import { afterAll, beforeAll } from 'vitest';
 import { openLayout } from '../../../src/oci/stores/layout.ts';
 import { openLocalStore } from '../../../src/oci/stores/local.ts';
 import { createMemoryTarget } from '../../../src/oci/stores/memory.ts';
+import { openStagedLayout } from '../../../src/oci/stores/staged-layout.ts';
 import { targetContract } from '../../contract/target.ts';
 
 let root: string;
@@ -19,4 +20,5 @@ const fresh = (): string => join(root, randomBytes(6).toString('hex'));
 
 targetContract('the memory target', async () => createMemoryTarget());
 targetContract('an OCI layout', () => openLayout(fresh(), { create: true }));
+targetContract('a staged OCI layout', () => openStagedLayout(fresh()));
 targetContract('the local store', () => openLocalStore(fresh()));

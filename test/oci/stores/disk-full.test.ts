@@ -9,6 +9,8 @@ import { copy } from '../../../src/oci/copy.ts';
 import { openLayout } from '../../../src/oci/stores/layout.ts';
 import { openLocalStore } from '../../../src/oci/stores/local.ts';
 import { createMemoryTarget } from '../../../src/oci/stores/memory.ts';
+import { spool } from '../../../src/oci/stores/spool.ts';
+import { createTempFiles } from '../../../src/oci/stores/temp-files.ts';
 import { validate } from '../../../src/oci/validate.ts';
 import { describeWith } from '../../helpers/engines.ts';
 import { putSmallImage, tarOf } from '../../helpers/small-image.ts';
@@ -63,15 +65,15 @@ describeWith(['tmpfs'], 'on a disk that is full', ({ tmpfs }) => {
   });
 
   it('a spool leaves nothing behind', async () => {
-    const store = await openLocalStore(join(disk, 'store'));
     const endless = Readable.from(
       (function* () {
         for (;;) yield Buffer.alloc(100_000);
       })(),
       { objectMode: false },
     );
-    await expect(store.spool(endless)).rejects.toMatchObject({ code: 'DISK_FULL' });
-    expect(await readdir(join(disk, 'store', 'tmp'))).toEqual([]);
-    store.close();
+    const kept = await spool(endless, createTempFiles(disk));
+    await expect(kept.whole()).rejects.toMatchObject({ code: 'DISK_FULL' });
+    await kept.dispose();
+    expect(await readdir(disk)).toEqual([]);
   });
 });

@@ -1,15 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { readdir, readFile, rename, stat, utimes, writeFile } from 'node:fs/promises';
+import { rename, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { Readable } from 'node:stream';
-import { buffer } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { findImage } from '../../../src/oci/listing.ts';
 import { type LocalStore, type LocalStoreOptions, openLocalStore } from '../../../src/oci/stores/local.ts';
 import { stampFile } from '../../../src/oci/stores/local-index.ts';
-import { runModule } from '../../helpers/child.ts';
 import { putSmallImage, sha256 } from '../../helpers/small-image.ts';
 import { temporaryFolder } from '../../helpers/temp.ts';
 
@@ -124,50 +120,6 @@ describe('file digests', () => {
     if (youngStamp === undefined) throw new Error('no file');
     await now.fileDigests.put(youngStamp, sha256('the slug'));
     expect(await now.fileDigests.get(young)).toBeUndefined();
-  });
-});
-
-describe('spool', () => {
-  it('keeps a stream aside until it is disposed of', async () => {
-    const store = await openStore();
-    const bytes = randomBytes(300_000);
-    const kept = await store.spool(
-      Readable.from([bytes.subarray(0, 1000), bytes.subarray(1000)], { objectMode: false }),
-    );
-    expect(kept).toMatchObject({ size: bytes.length, digest: sha256(bytes), reopenable: true });
-    for (const _ of [1, 2]) expect(Buffer.compare(await buffer(await kept.open()), bytes)).toBe(0);
-    await kept.dispose();
-    await kept.dispose();
-    expect(await readdir(join(store.home, 'tmp'))).toEqual([]);
-  });
-
-  it('keeps nothing of a stream that breaks', async () => {
-    const store = await openStore();
-    const broken = Readable.from(
-      (async function* () {
-        yield Buffer.alloc(1000);
-        throw new Error('broken');
-      })(),
-      { objectMode: false },
-    );
-    await expect(store.spool(broken)).rejects.toThrow('broken');
-    expect(await readdir(join(store.home, 'tmp'))).toEqual([]);
-  });
-
-  it('is swept when its process was killed, and not while it lives', async () => {
-    const home = join(await temporaryFolder(), 'home');
-    const child = runModule(fileURLToPath(new URL('./spool-and-wait.ts', import.meta.url)), [home]);
-    for await (const line of child.lines()) {
-      expect(await readFile(line, 'utf8')).toBe('kept aside');
-      const store = await openStore(home);
-      await putSmallImage(store);
-      expect(await readFile(line, 'utf8')).toBe('kept aside');
-      child.process.kill('SIGKILL');
-    }
-    await child.ended;
-    expect(await readdir(join(home, 'tmp'))).toHaveLength(2);
-    await putSmallImage(await openStore(home), { config: { author: 'another' } });
-    expect(await readdir(join(home, 'tmp'))).toEqual([]);
   });
 });
 
