@@ -119,7 +119,7 @@ export const ERRORS = {
     'Build it with dockerTools.buildImage, buildLayeredImage or streamLayeredImage of nixpkgs.',
   ),
   NIX_INPUT_REFUSED: user(
-    'Pin the input at github:, gitlab:, sourcehut: or below the project, or name its address in `allowed-uris` of this machine\'s nix.conf.',
+    "Pin the input at github:, gitlab:, sourcehut: or below the project, or name its address in `allowed-uris` of this machine's nix.conf.",
   ),
   NIX_SHELL_INVALID: user('See docs/nix.md for what a build in a nix-shell needs.'),
   NIX_SHELL_FAILED: user('The last lines of its log are above.'),
@@ -128,7 +128,7 @@ export const ERRORS = {
     false,
   ),
   NIX_PLATFORM_UNAVAILABLE: infra(
-    'Give Nix a remote builder of that system (`builders` in nix.conf), or build for this machine\'s --platform.',
+    "Give Nix a remote builder of that system (`builders` in nix.conf), or build for this machine's --platform.",
     false,
   ),
 

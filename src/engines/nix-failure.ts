@@ -6,7 +6,10 @@ export type NixFailure =
   /** A builder failed: its derivation. */
   | { readonly kind: 'build'; readonly message: string; readonly derivation: string | undefined }
   | { readonly kind: 'evaluation'; readonly message: string; readonly position: NixPosition | undefined }
-  | { readonly kind: 'attribute' | 'lock' | 'network' | 'disk' | 'platform' | 'function'; readonly message: string }
+  | {
+      readonly kind: 'attribute' | 'lock' | 'network' | 'disk' | 'platform' | 'function';
+      readonly message: string;
+    }
   | { readonly kind: 'import-from-derivation' | 'restricted'; readonly message: string }
   | { readonly kind: 'sandbox' | 'store'; readonly message: string };
 
@@ -22,7 +25,10 @@ const WORDS: readonly (readonly [Plain, RegExp])[] = [
   ['platform', /is required to build .* but I am a|Required system:|platform mismatch/],
   ['import-from-derivation', /during evaluation because the option 'allow-import-from-derivation'/],
   ['restricted', /forbidden (?:in|.*in) (?:restricted|pure eval(?:uation)?) mode/],
-  ['lock', /lock file changes|not allowed due to '--no-update-lock-file'|cannot write (?:modified )?lock file|unlocked input/],
+  [
+    'lock',
+    /lock file changes|not allowed due to '--no-update-lock-file'|cannot write (?:modified )?lock file|unlocked input/,
+  ],
   [
     'store',
     /the group '.*' specified in 'build-users-group'|cannot connect to (?:socket|daemon)|creating directory '\/nix|opening lock file|you don't have (?:sufficient )?rights|unable to open database|could not set permissions on '\/nix/,

@@ -107,8 +107,22 @@ export async function jailProblem(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   try {
-    const args = ['--unshare-all', '--die-with-parent', '--ro-bind', '/', '/', '--proc', '/proc', '--', 'true'];
-    const { exitCode, stderr } = await runProcess('bwrap', args, { env: variables, timeoutMs: 5_000, signal });
+    const args = [
+      '--unshare-all',
+      '--die-with-parent',
+      '--ro-bind',
+      '/',
+      '/',
+      '--proc',
+      '/proc',
+      '--',
+      'true',
+    ];
+    const { exitCode, stderr } = await runProcess('bwrap', args, {
+      env: variables,
+      timeoutMs: 5_000,
+      signal,
+    });
     return exitCode === 0 ? undefined : stderr.trim().split('\n').at(-1);
   } catch (error) {
     signal.throwIfAborted();

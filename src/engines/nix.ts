@@ -15,6 +15,8 @@ export interface NixRun {
   readonly timeoutMs?: number | undefined;
   readonly cwd?: string | undefined;
   readonly onEvent?: ((event: NixEvent) => void) | undefined;
+  /** Standard output, as it comes; its end is in the result as well. */
+  readonly onOutput?: ((bytes: Uint8Array) => void) | undefined;
 }
 
 export interface NixResult {
@@ -50,10 +52,17 @@ export async function findNix(
   }
 }
 
-/**
- * Runs `nix` with its log as events. A non-zero exit code is a result. Throws what `runProcess` throws.
- */
-export async function runNix(args: readonly string[], run: NixRun): Promise<NixResult> {
+/** Runs `nix` with its log as events. A non-zero exit code is a result. Throws what `runProcess` throws. */
+export function runNix(args: readonly string[], run: NixRun): Promise<NixResult> {
+  return runNixProgram('nix', args, run);
+}
+
+/** `runNix` for another of Nix's programs. */
+export async function runNixProgram(
+  program: 'nix' | 'nix-shell',
+  args: readonly string[],
+  run: NixRun,
+): Promise<NixResult> {
   const errors: NixMessage[] = [];
   const reader = lineReader((line) => {
     const event = parseNixLine(line);
@@ -61,13 +70,14 @@ export async function runNix(args: readonly string[], run: NixRun): Promise<NixR
     if (event.type === 'message' && event.level === 0 && errors.length < MAX_MESSAGES) errors.push(event);
     run.onEvent?.(event);
   });
-  const { exitCode, stdout } = await runProcess('nix', [...args, '--log-format', 'internal-json'], {
+  const { exitCode, stdout } = await runProcess(program, [...args, '--log-format', 'internal-json'], {
     cwd: run.cwd,
     env: run.variables,
     signal: run.signal,
     timeoutMs: run.timeoutMs,
     onOutput(stream, bytes) {
       if (stream === 'stderr') reader.push(bytes);
+      else run.onOutput?.(bytes);
     },
   });
   reader.end();
@@ -94,9 +104,7 @@ export function nixStore(variables: Readonly<Record<string, string>>): NixStore 
 
 /** Where a path of the store lies on this machine. */
 export function physicalPath(path: string, store: NixStore): string {
-  return path.startsWith(`${store.logical}/`)
-    ? `${store.physical}${path.slice(store.logical.length)}`
-    : path;
+  return path.startsWith(`${store.logical}/`) ? `${store.physical}${path.slice(store.logical.length)}` : path;
 }
 
 /** Nix's name of what a platform builds natively; undefined for one that Nix has no name for. */

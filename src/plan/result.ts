@@ -4,7 +4,7 @@ import type { Digest } from '../oci/digest.ts';
 import type { Strategy } from './request.ts';
 import type { Step } from './step.ts';
 
-export type LayerOrigin = 'base' | 'user' | 'launcher' | 'slug' | 'image';
+export type LayerOrigin = 'base' | 'user' | 'launcher' | 'slug' | 'image' | 'nix-shell';
 
 export interface ResultLayer {
   readonly digest: Digest;

@@ -36,7 +36,8 @@ export function readStructure(tokens: readonly Token[]): Structure {
   const close = (kinds: readonly Scope['kind'][]): void => {
     while (stack.length > 1) {
       const scope = stack.pop();
-      if (scope?.kind === 'value') bindings.push({ path: scope.path, variable: scope.variable, value: scope.tokens });
+      if (scope?.kind === 'value')
+        bindings.push({ path: scope.path, variable: scope.variable, value: scope.tokens });
       if (scope && kinds.includes(scope.kind)) return;
     }
   };

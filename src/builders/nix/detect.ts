@@ -18,16 +18,20 @@ export async function detectNix(
   if (tree === undefined) return rejected('it is no source tree');
   const project = await context.readProject(source);
   if (request.nixShell !== undefined) {
-    return applies(`its build command runs in the shell of ${request.nixShell} (--nix-shell)`, [request.nixShell]);
+    return applies(`its build command runs in the shell of ${request.nixShell} (--nix-shell)`, [
+      request.nixShell,
+    ]);
   }
   if (request.attribute !== undefined) return await asked(tree, request.attribute, '--attr');
   if (project.shellBuild !== undefined) {
     const { value, from } = project.shellBuild;
     const shell = await findShell(tree, value.shell);
-    if (shell === undefined) return rejected(`${from} has a build command, but there is no shell.nix or flake.nix`);
+    if (shell === undefined)
+      return rejected(`${from} has a build command, but there is no shell.nix or flake.nix`);
     return applies(`the build command of ${from} runs in the nix-shell of ${shell.path}`, [from, shell.path]);
   }
-  if (project.attribute !== undefined) return await asked(tree, project.attribute.value, project.attribute.from);
+  if (project.attribute !== undefined)
+    return await asked(tree, project.attribute.value, project.attribute.from);
   const looked = await lookForImages(tree, request.platform, context);
   if (looked === undefined) return rejected(`there is no ${NIX_FILES.map(({ path }) => path).join(', ')}`);
   return finding(looked);
@@ -47,7 +51,10 @@ function finding(looked: Looked): Finding {
   const { attribute, output } = choice.image;
   const what = attribute ?? 'its own value';
   if (output === 'nix2container') {
-    return applies(`${what} of ${file.path} is an image of nix2container, which writes no archive${guess}`, files);
+    return applies(
+      `${what} of ${file.path} is an image of nix2container, which writes no archive${guess}`,
+      files,
+    );
   }
   return applies(`${what} of ${file.path} is an image of dockerTools: ${choice.why}${guess}`, files);
 }
@@ -55,7 +62,9 @@ function finding(looked: Looked): Finding {
 async function asked(tree: Tree, attribute: string, from: string): Promise<Finding> {
   const file = await firstNixFile(tree);
   if (file === undefined) {
-    return rejected(`${from} names an attribute, but there is no ${NIX_FILES.map(({ path }) => path).join(', ')}`);
+    return rejected(
+      `${from} names an attribute, but there is no ${NIX_FILES.map(({ path }) => path).join(', ')}`,
+    );
   }
   return applies(`${from} names the attribute ${attribute} of ${file}`, [file]);
 }
@@ -65,5 +74,9 @@ async function firstNixFile(tree: Tree): Promise<string | undefined> {
   return undefined;
 }
 
-const applies = (reason: string, evidence: readonly string[]): Finding => ({ applies: true, reason, evidence });
+const applies = (reason: string, evidence: readonly string[]): Finding => ({
+  applies: true,
+  reason,
+  evidence,
+});
 const rejected = (reason: string): Finding => ({ applies: false, reason, evidence: [] });

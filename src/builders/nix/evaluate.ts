@@ -109,7 +109,10 @@ function readInspection(
     [null, self],
     ...Object.entries(attributes).map(([name, facts]): [string, string | null] => [quoted(name), facts]),
     ...Object.entries(nested).flatMap(([outer, inner]) =>
-      Object.entries(inner).map(([name, facts]): [string, string | null] => [`${outer}.${quoted(name)}`, facts]),
+      Object.entries(inner).map(([name, facts]): [string, string | null] => [
+        `${outer}.${quoted(name)}`,
+        facts,
+      ]),
     ),
   ];
   const known = all.flatMap(([name, json]) =>

@@ -17,7 +17,12 @@ export interface DerivationFacts {
 }
 
 /** How an image comes out of a derivation; undefined where it is no image (nixpkgs pkgs/build-support/docker). */
-export function imageOutput({ name, imageName, isExe, copyTo }: DerivationFacts): NixImage['output'] | undefined {
+export function imageOutput({
+  name,
+  imageName,
+  isExe,
+  copyTo,
+}: DerivationFacts): NixImage['output'] | undefined {
   if (copyTo || /^image-.*\.json$/.test(name ?? '')) return 'nix2container';
   if (imageName !== null) return isExe || /^stream-/.test(name ?? '') ? 'stream' : 'archive';
   return /^docker-image-.*\.tar(?:\.gz|\.zst)?$/.test(name ?? '') ? 'archive' : undefined;

@@ -44,12 +44,17 @@ export async function checkInputs(tree: Tree, context: PlanContext): Promise<voi
   const { pinned, names } = readLock(text);
   const missing = declared.names.find((name) => !names.has(name));
   if (missing !== undefined) throw unlocked(missing);
-  const suspects = [...pinned, ...declared.addresses].filter((reference) => !isAllowed(reference, ALLOWED_URIS));
+  const suspects = [...pinned, ...declared.addresses].filter(
+    (reference) => !isAllowed(reference, ALLOWED_URIS),
+  );
   if (suspects.length === 0) return;
   const places = [...ALLOWED_URIS, ...(await machinePlaces(context))];
   const refused = suspects.find((reference) => !isAllowed(reference, places));
   if (refused === undefined) return;
-  throw new DogwoodError('NIX_INPUT_REFUSED', `flake.nix has an input from a place that is not allowed: ${show(refused)}`);
+  throw new DogwoodError(
+    'NIX_INPUT_REFUSED',
+    `flake.nix has an input from a place that is not allowed: ${show(refused)}`,
+  );
 }
 
 function unlocked(name: string): DogwoodError {
@@ -62,7 +67,16 @@ async function readDeclared(
   tree: Tree,
   context: PlanContext,
 ): Promise<{ names: readonly string[]; addresses: readonly FlakeReference[] }> {
-  const args = ['eval', '--json', '-f', `${tree.root}/flake.nix`, '-I', `source=${tree.root}`, '--apply', DECLARED];
+  const args = [
+    'eval',
+    '--json',
+    '-f',
+    `${tree.root}/flake.nix`,
+    '-I',
+    `source=${tree.root}`,
+    '--apply',
+    DECLARED,
+  ];
   const { variables } = context.engines;
   const run = { variables, signal: context.signal, timeoutMs: READ_MS };
   const { exitCode, stdout } = await runNix([...args, ...untrustedSettings(STRICT, false)], run);
@@ -94,7 +108,8 @@ function readLock(text: string): { pinned: readonly FlakeReference[]; names: Rea
 /** Does fetching this leave the project only for an allowed place? */
 export function isAllowed(reference: FlakeReference, places: readonly string[]): boolean {
   const { type, url, host, path, id } = reference;
-  if (typeof url === 'string') return isAllowedUrl(type === 'git' ? url.replace(/^(?!git\+)/, 'git+') : url, places);
+  if (typeof url === 'string')
+    return isAllowedUrl(type === 'git' ? url.replace(/^(?!git\+)/, 'git+') : url, places);
   if (type === 'github' || type === 'gitlab' || type === 'sourcehut') return host === undefined;
   if (type === 'path') return typeof path === 'string' && isBelow(path);
   // A registry's name is resolved by the lock file, whose own address is looked at as well.
@@ -103,7 +118,8 @@ export function isAllowed(reference: FlakeReference, places: readonly string[]):
 
 function isAllowedUrl(url: string, places: readonly string[]): boolean {
   if (/^(?:github|gitlab|sourcehut):/.test(url)) return !/[?&]host=/.test(url);
-  if (/^(?:path:)?\.{1,2}(?:\/|$|\?)/.test(url)) return isBelow(url.replace(/^path:/, '').replace(/\?.*$/, ''));
+  if (/^(?:path:)?\.{1,2}(?:\/|$|\?)/.test(url))
+    return isBelow(url.replace(/^path:/, '').replace(/\?.*$/, ''));
   if (/^(?:flake:)?[A-Za-z][A-Za-z0-9_-]*(?:\/[^:]*)?$/.test(url)) return true;
   return places.some((place) => place !== '' && (url === place || url.startsWith(place)));
 }

@@ -39,7 +39,8 @@ export async function readImagesFromText(
   if (!file.flake) add(null, await reader.outputOf(root.structure.own, root));
   for (const { path, value, variable } of root.structure.bindings) {
     // Below an image there are its parts; `inherit (dockerTools) buildImage;` only hands a function on.
-    if (variable || found.some((image) => image.attribute === null) || FUNCTIONS.has(path.at(-1) ?? '')) continue;
+    if (variable || found.some((image) => image.attribute === null) || FUNCTIONS.has(path.at(-1) ?? ''))
+      continue;
     const attribute = file.flake ? flakeAttribute(path, system) : plainAttribute(path);
     if (attribute !== undefined) add(attribute, await reader.outputOf(value, root));
   }
@@ -55,7 +56,8 @@ interface Opened {
 function createReader(tree: Tree) {
   const opened = new Map<string, Promise<Opened | undefined>>();
   const open = (path: string): Promise<Opened | undefined> => {
-    const known = opened.get(path) ?? (opened.size < MAX_FILES ? read(tree, path) : Promise.resolve(undefined));
+    const known =
+      opened.get(path) ?? (opened.size < MAX_FILES ? read(tree, path) : Promise.resolve(undefined));
     opened.set(path, known);
     return known;
   };
@@ -74,7 +76,9 @@ function createReader(tree: Tree) {
     }
     const name = value.length === 1 && value[0]?.kind === 'name' ? value[0].text : undefined;
     if (name === undefined || seen.has(name)) return undefined;
-    const variable = file.structure.bindings.find(({ variable, path }) => variable && path.join('.') === name);
+    const variable = file.structure.bindings.find(
+      ({ variable, path }) => variable && path.join('.') === name,
+    );
     return variable && outputOf(variable.value, file, new Set([...seen, name]));
   };
   return { open, outputOf, files: () => [...opened.keys()] };
@@ -109,7 +113,8 @@ function comesFrom({ tokens }: Opened, name: string, library: string): boolean {
     (token, index) =>
       isName(token, library) &&
       (isMark(tokens[index + 1], ';') ||
-        (isMark(tokens[index + 1], ')') && tokens.slice(index + 2, index + 12).some((next) => isName(next, name)))),
+        (isMark(tokens[index + 1], ')') &&
+          tokens.slice(index + 2, index + 12).some((next) => isName(next, name)))),
   );
 }
 
@@ -158,7 +163,8 @@ function flakeAttribute(path: readonly string[], system: string): string | undef
   const group = path[at];
   if (group === undefined) return undefined;
   const rest = path.slice(at + 1);
-  const named = rest[0] !== undefined && (rest[0] === '${}' || /-(?:linux|darwin)$/.test(rest[0])) ? rest[0] : undefined;
+  const named =
+    rest[0] !== undefined && (rest[0] === '${}' || /-(?:linux|darwin)$/.test(rest[0])) ? rest[0] : undefined;
   if (named !== undefined && named !== '${}' && named !== system) return undefined;
   const names = named === undefined ? rest : rest.slice(1);
   if (group === 'defaultPackage') return names.length === 0 ? `defaultPackage.${system}` : undefined;

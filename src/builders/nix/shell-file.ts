@@ -11,7 +11,7 @@ export interface ShellFile {
 export async function findShell(tree: Tree, named: string | null): Promise<ShellFile | undefined> {
   for (const path of named === null ? ['shell.nix', 'flake.nix'] : [named]) {
     const found = await tree.stat(path);
-    if (found?.kind === 'file') return { path, flake: /(?:^|\/)flake\.nix$/.test(path) };
+    if (found?.kind === 'file') return { path, flake: path === 'flake.nix' };
   }
   return undefined;
 }
