@@ -74,7 +74,12 @@ async function buildAttribute(
       ...installable(tree, file, image.attribute?.value ?? null, system),
       ...untrustedSettings(permissions, true),
     ],
-    { variables: context.engines.variables, signal: context.signal, onEvent: reporter.onEvent },
+    {
+      variables: context.engines.variables,
+      signal: context.signal,
+      cwd: tree.root,
+      onEvent: reporter.onEvent,
+    },
   );
   if (result.exitCode !== 0) {
     const failure = classifyNixFailure(result);

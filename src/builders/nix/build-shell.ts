@@ -152,6 +152,7 @@ async function shellDerivation(
     runNix(['eval', '--raw', '--show-trace', ...installable(tree, file, attribute, system), ...settings], {
       variables: context.engines.variables,
       signal: context.signal,
+      cwd: tree.root,
     });
   const [first = '', second] = attributes;
   let result = await evaluate(first);

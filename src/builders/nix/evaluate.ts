@@ -92,7 +92,7 @@ async function inspect(
       INSPECT,
       ...untrustedSettings(STRICT, file.flake),
     ],
-    { variables: context.engines.variables, signal: context.signal, timeoutMs: EVALUATION_MS },
+    { variables: context.engines.variables, signal: context.signal, timeoutMs: EVALUATION_MS, cwd: tree.root },
   );
   if (result.exitCode !== 0) {
     const absent = group !== null && classifyNixFailure(result).kind === 'attribute';

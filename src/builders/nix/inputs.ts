@@ -71,14 +71,14 @@ async function readDeclared(
     'eval',
     '--json',
     '-f',
-    `${tree.root}/flake.nix`,
+    './flake.nix',
     '-I',
     `source=${tree.root}`,
     '--apply',
     DECLARED,
   ];
   const { variables } = context.engines;
-  const run = { variables, signal: context.signal, timeoutMs: READ_MS };
+  const run = { variables, signal: context.signal, timeoutMs: READ_MS, cwd: tree.root };
   const { exitCode, stdout } = await runNix([...args, ...untrustedSettings(STRICT, false)], run);
   // What is wrong with the file is told by the evaluation that follows, in its own words.
   if (exitCode !== 0) return { names: [], addresses: [] };

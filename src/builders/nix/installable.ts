@@ -16,7 +16,8 @@ export const NIX_FILES: readonly NixFile[] = [
 
 /**
  * Arguments of `nix` that name an attribute of the project. Flakes are named by `path:`, since an upload has no .git;
- * the lock file is never written. Other files may read the project and nothing else.
+ * the lock file is never written. Other files may read the project and nothing else. Nix must be run in the tree's root:
+ * versions differ in how they read an address with a space in it.
  */
 export function installable(
   tree: Tree,
@@ -25,16 +26,15 @@ export function installable(
   system: string,
 ): readonly string[] {
   if (file.flake) {
-    const folder = tree.root.split('/').map(encodeURIComponent).join('/');
     return [
-      `path:${folder}${attribute === null ? '' : `#${attribute}`}`,
+      `path:.${attribute === null ? '' : `#${attribute}`}`,
       '--no-update-lock-file',
       '--no-write-lock-file',
     ];
   }
   return [
     '-f',
-    `${tree.root}/${file.path}`,
+    `./${file.path}`,
     ...(attribute === null ? [] : [attribute]),
     '-I',
     `source=${tree.root}`,
