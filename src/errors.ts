@@ -66,6 +66,11 @@ export const ERRORS = {
     'This version cannot build with that strategy; `build doctor` lists what it can.',
   ),
 
+  // source trees and project files
+  PROJECT_FILE_INVALID: user(
+    'Correct the file; `docs/configuration.md` lists what dogwood.toml may hold and what is read of others.',
+  ),
+
   // content-addressed bytes
   DIGEST_INVALID: user('A digest is written sha256: and 64 lower-case hexadecimal digits.', 400),
   DIGEST_MISMATCH: user('The bytes are damaged; fetch them again, or build them again with --rebuild.'),

@@ -45,6 +45,11 @@ export interface PlanContext {
   readonly signal: AbortSignal;
   readonly engines: EngineSettings;
   /**
+   * Another strategy is chosen already: whoever detects now looks only at what costs nothing, to say what is there.
+   * Nothing is evaluated and no engine is asked.
+   */
+  readonly glance?: boolean | undefined;
+  /**
    * The source as a folder: itself, or an archive that the strict reader unpacked into a private one (once a run).
    * Undefined for images, and for archives that are no tar.
    */

@@ -17,7 +17,13 @@ export interface DoctorDocument {
   readonly version: string;
   readonly node: { readonly version: string; readonly needed: string; readonly ok: boolean };
   readonly home: HomeReport;
-  readonly config: { readonly path: string | null; readonly ok: boolean; readonly problem: string | null };
+  /** `found` is false where there is no file, which is no fault. */
+  readonly config: {
+    readonly path: string | null;
+    readonly found: boolean;
+    readonly ok: boolean;
+    readonly problem: string | null;
+  };
   /** What this version builds, and whether it can here. */
   readonly strategies: readonly { readonly name: string; readonly ok: boolean; readonly needs: string }[];
   readonly engines: readonly {
@@ -109,11 +115,12 @@ async function examineHome(host: CliHost): Promise<HomeReport> {
 
 async function examineConfig(host: CliHost): Promise<DoctorDocument['config']> {
   const path = userConfigPath(host) ?? null;
+  const found = path !== null && (await stat(path).catch(() => undefined)) !== undefined;
   try {
     await readUserConfig(path ?? undefined);
-    return { path, ok: true, problem: null };
+    return { path, found, ok: true, problem: null };
   } catch (error) {
-    return { path, ok: false, problem: asDogwoodError(error).message };
+    return { path, found, ok: false, problem: asDogwoodError(error).message };
   }
 }
 

@@ -87,11 +87,14 @@ async function build(request: BuildRequest, session: Session, progress: Progress
     places: await openPlaces(request, session),
     source: await session.openSource(request.source),
   }));
-  const context = planContext(session);
+  const context = planContext(session, request);
   const [builder, detectTime] = await progress.step('detect', async () =>
     chosenBuilder(await detect(source, request, builders, context), builders, source),
   );
   const [plan] = await progress.step('plan', () => builder.plan(source, request, context));
+  for (const { message } of plan.project?.problems ?? []) {
+    emit({ type: 'warning', code: 'PROJECT_FILE', message });
+  }
   logger.debug('planned', { strategy: plan.strategy, planDigest: planDigest(plan) });
 
   const direct = directPlace(places);

@@ -1,4 +1,4 @@
-import type { Platform } from '../oci/descriptor.ts';
+import type { Descriptor, Platform } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { loadImage, resolvePlatform } from '../oci/load.ts';
 import { recompress } from '../oci/recompress.ts';
@@ -52,7 +52,7 @@ export function copyImage(
     }
     const counted = countedPlace(place);
     await deliver({ ...source, origins: new Map(), processes: {} }, sink, [counted.place], session);
-    const { digest, mediaType, size } = source.descriptor;
+    const { digest, mediaType, size } = counted.written() ?? source.descriptor;
     return {
       schemaVersion: 1,
       status: 'succeeded',
@@ -63,14 +63,18 @@ export function copyImage(
   });
 }
 
-/** A place that takes whole images tells what it took only while it takes it. */
-function countedPlace(place: Place): { readonly place: Place; bytes(): number } {
+/** A place that takes whole images tells what it took, and how much, only while it takes it. */
+function countedPlace(place: Place) {
   let bytes = 0;
-  if (place.kind !== 'whole') return { place, bytes: () => bytes };
-  const write: WholePlace['write'] = (from, descriptor, onBytes) =>
-    place.write(from, descriptor, (count) => {
+  let written: Descriptor | undefined;
+  const counted = { place, bytes: () => bytes, written: () => written };
+  if (place.kind !== 'whole') return counted;
+  const write: WholePlace['write'] = async (from, descriptor, onBytes) => {
+    written = await place.write(from, descriptor, (count) => {
       bytes += count;
       onBytes(count);
     });
-  return { place: { ...place, write }, bytes: () => bytes };
+    return written;
+  };
+  return { ...counted, place: { ...place, write } };
 }

@@ -1,45 +1,112 @@
 import type { Builder, PlanContext } from '../builders/builder.ts';
-import { DogwoodError } from '../errors.ts';
-import type { Candidate, Detection } from '../plan/detection.ts';
+import { asDogwoodError, DogwoodError } from '../errors.ts';
+import type { Candidate, Detection, Finding } from '../plan/detection.ts';
 import { type BuildRequest, STRATEGIES, type Strategy } from '../plan/request.ts';
 import type { Source } from '../source/source.ts';
 
-/** Looks at a source with every builder and chooses the first that fits, or the one that was asked for. */
+/** Why a strategy is the one, before anybody has looked at the source. */
+interface Asked {
+  readonly strategy: Strategy;
+  /** `--strategy` or `dogwood.toml`. */
+  readonly by: string;
+}
+
+/** What every file is tried as, whatever is in it: found by content, before anything is unpacked. */
+const BY_CONTENT: ReadonlySet<Strategy> = new Set(['image', 'slug']);
+
+/**
+ * Looks at a source with every builder and chooses the one that was asked for (by flag, then by dogwood.toml), or the
+ * first that fits. Those behind the chosen one only take a glance, so that the plan can say what else is there.
+ *
+ * Throws what a builder says of broken input, PROJECT_FILE_INVALID.
+ */
 export async function detect(
   source: Source,
   request: BuildRequest,
   builders: readonly Builder[],
   context: PlanContext,
 ): Promise<Detection> {
-  const asked = request.strategy === 'auto' ? undefined : request.strategy;
+  let asked: Asked | undefined =
+    request.strategy === 'auto' ? undefined : { strategy: request.strategy, by: '--strategy' };
   const candidates: Candidate[] = [];
-  let strategy: Strategy | undefined = asked;
+  let strategy = asked?.strategy;
   for (const name of STRATEGIES) {
-    const builder = builders.find((candidate) => candidate.strategy === name);
-    if (asked !== undefined) {
-      const chosen = name === asked;
-      candidates.push({
-        strategy: name,
-        chosen,
-        reason: chosen ? 'asked for with --strategy' : `--strategy ${asked} was given`,
-        evidence: [],
-      });
-    } else if (builder === undefined) {
-      candidates.push({
-        strategy: name,
-        chosen: false,
-        reason: 'this version has no such builder',
-        evidence: [],
-      });
-    } else if (strategy !== undefined) {
-      candidates.push({ strategy: name, chosen: false, reason: `${strategy} comes first`, evidence: [] });
-    } else {
-      const { applies, reason, evidence } = await builder.detect(source, request, context);
-      if (applies) strategy = name;
-      candidates.push({ strategy: name, chosen: applies, reason, evidence });
+    // Reading the project's files may unpack an archive: not before it is known to be no slug and no image.
+    if (strategy === undefined && (source.kind === 'tree' || !BY_CONTENT.has(name))) {
+      asked = await askedByProject(source, context);
+      strategy = asked?.strategy;
     }
+    const builder = builders.find((candidate) => candidate.strategy === name);
+    if (builder === undefined) {
+      const reason = 'this version has no such builder';
+      candidates.push({ strategy: name, chosen: name === strategy, reason, evidence: [] });
+      continue;
+    }
+    const look = { source, request, context, builder };
+    if (strategy !== undefined) {
+      candidates.push({
+        strategy: name,
+        chosen: name === strategy,
+        ...(await explain(look, strategy, asked)),
+      });
+      continue;
+    }
+    const { applies, reason, evidence } = await builder.detect(source, request, context);
+    if (applies) strategy = name;
+    candidates.push({ strategy: name, chosen: applies, reason, evidence });
   }
   return { strategy, candidates };
+}
+
+async function askedByProject(source: Source, context: PlanContext): Promise<Asked | undefined> {
+  const { strategy } = await context.readProject(source);
+  return strategy === undefined ? undefined : { strategy: strategy.value, by: strategy.from };
+}
+
+interface Look {
+  readonly source: Source;
+  readonly request: BuildRequest;
+  readonly context: PlanContext;
+  readonly builder: Builder;
+}
+
+type Explanation = Pick<Candidate, 'reason' | 'evidence'>;
+
+/** What is said of a strategy once it is known which one it will be. */
+async function explain(look: Look, chosen: Strategy, asked: Asked | undefined): Promise<Explanation> {
+  const isChosen = look.builder.strategy === chosen;
+  const why =
+    asked === undefined
+      ? `${chosen} comes first`
+      : isChosen
+        ? `asked for with ${asked.by}`
+        : `${asked.by} ${asked.by === '--strategy' ? `${chosen} was given` : `asks for ${chosen}`}`;
+  const finding = await glance(look, chosen);
+  if (finding === undefined) return { reason: why, evidence: [] };
+  if (isChosen) return { reason: why, evidence: finding.evidence };
+  const also = finding.applies ? 'it would apply too' : 'it would not apply';
+  return { reason: `${why}; ${also}: ${finding.reason}`, evidence: finding.evidence };
+}
+
+/**
+ * What a builder sees at first sight; undefined where looking is not cheap. That something is wrong with what is not
+ * built is said and fails nothing.
+ */
+async function glance(
+  { source, request, context, builder }: Look,
+  chosen: Strategy,
+): Promise<Finding | undefined> {
+  const needsTree = !BY_CONTENT.has(builder.strategy);
+  // A slug or an image is not unpacked to see whether there is a Dockerfile in it, and no folder is a slug.
+  if (needsTree ? source.kind !== 'tree' && BY_CONTENT.has(chosen) : source.kind === 'archive')
+    return undefined;
+  try {
+    return await builder.detect(source, request, { ...context, glance: true });
+  } catch (error) {
+    context.signal.throwIfAborted();
+    const { message } = asDogwoodError(error);
+    return { applies: false, reason: message, evidence: [] };
+  }
 }
 
 /** The builder of the chosen strategy. Throws SOURCE_UNSUPPORTED naming every rejected candidate, STRATEGY_UNAVAILABLE. */

@@ -1,16 +1,11 @@
-import { constants, gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { DogwoodError } from '../errors.ts';
-import { sniffCompression } from '../oci/compression/sniff.ts';
 import { findImage } from '../oci/listing.ts';
 import { spool } from '../oci/stores/spool.ts';
 import { createTarReader } from '../oci/tar/reader.ts';
+import { HEAD_BYTES, headOutput } from '../source/is-tar.ts';
 import type { ArchiveSource, Source } from '../source/source.ts';
 import type { Session } from './session.ts';
 import { type OpenedImage, openArchive, openImage } from './transports.ts';
-
-const HEAD_BYTES = 64 * 1024;
-/** What 64 KiB can become at most, several times over. */
-const MAX_HEAD_OUTPUT = 128 * 1024 * 1024;
 
 /** How members of a docker-archive or oci-archive are called; every writer begins with one of these. */
 const IMAGE_MEMBER =
@@ -29,26 +24,11 @@ function firstMembers(head: Uint8Array): readonly string[] {
     { rules: 'image-layer' },
   );
   try {
-    reader.write(uncompressedHead(head));
+    reader.write(headOutput(head));
   } catch {
     // No tar, or cut short by us: what was seen until then is what there is to go by.
   }
   return names;
-}
-
-/** What the head of a file holds; cut off where the head is. */
-function uncompressedHead(head: Uint8Array): Uint8Array {
-  const compression = sniffCompression(head);
-  if (compression === 'gzip') {
-    return gunzipSync(head, { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: MAX_HEAD_OUTPUT });
-  }
-  if (compression === 'zstd') {
-    return zstdDecompressSync(head, {
-      finishFlush: constants.ZSTD_e_flush,
-      maxOutputLength: MAX_HEAD_OUTPUT,
-    });
-  }
-  return head;
 }
 
 /** The image that a source is or holds. */

@@ -22,8 +22,8 @@ export interface StorePlace {
 export interface WholePlace {
   readonly kind: 'whole';
   readonly label: string;
-  /** `onBytes` is told of the bytes of blobs as they pass. */
-  write(from: Target, descriptor: Descriptor, onBytes: (count: number) => void): Promise<void>;
+  /** Gives what was written: one image of an index, where the place holds no more. `onBytes` hears of bytes as they pass. */
+  write(from: Target, descriptor: Descriptor, onBytes: (count: number) => void): Promise<Descriptor>;
 }
 
 export type Place = RegistryPlace | StorePlace | WholePlace;

@@ -25,7 +25,7 @@ export interface PlanDocument {
 export function planBuild(request: BuildRequest, environment: PipelineEnvironment): Promise<PlanDocument> {
   return withSession(environment, async (session) => {
     const source = await session.openSource(request.source);
-    const context = planContext(session);
+    const context = planContext(session, request);
     const detection = await detect(source, request, builders, context);
     const plan = await chosenBuilder(detection, builders, source).plan(source, request, context);
     const { strategy } = plan;
@@ -40,14 +40,14 @@ export function planBuild(request: BuildRequest, environment: PipelineEnvironmen
 }
 
 /** What builders may use before anything is built. */
-export function planContext(session: Session): PlanContext {
+export function planContext(session: Session, request: BuildRequest): PlanContext {
   let opened: Promise<OpenedImage> | undefined;
   const { engineVariables, dockerHost, dockerConfig, insecureRegistries, signal } = session.environment;
   return {
     facts: session.facts,
     signal,
     engines: { variables: engineVariables, dockerHost, dockerConfig, insecureRegistries },
-    ...projectReader(),
+    ...projectReader(session, request),
     resolveImage: imageResolver(session),
     imageArchiveMembers,
     // Planning and building ask for the same one source.

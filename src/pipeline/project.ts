@@ -1,29 +1,65 @@
 import type { PlanContext } from '../builders/builder.ts';
+import { limitsWith } from '../builders/slug/limits.ts';
+import { DogwoodError } from '../errors.ts';
+import { sniffCompression } from '../oci/compression/sniff.ts';
+import { readProjectFiles } from '../plan/files/read-project.ts';
 import { EMPTY_PROJECT, type Project } from '../plan/project.ts';
-import type { Source } from '../source/source.ts';
-import type { Tree } from '../source/tree.ts';
+import type { BuildRequest } from '../plan/request.ts';
+import { HEAD_BYTES, isTar } from '../source/is-tar.ts';
+import type { ArchiveSource, Source } from '../source/source.ts';
+import { openTree, type Tree } from '../source/tree.ts';
+import { unpackArchive } from '../source/unpack.ts';
+import type { Session } from './session.ts';
 
 /** Opens the source's tree and reads the project's own files, each once a run. */
-export function projectReader(): Pick<PlanContext, 'openTree' | 'readProject'> {
+export function projectReader(
+  session: Session,
+  request: BuildRequest,
+): Pick<PlanContext, 'openTree' | 'readProject'> {
   let tree: Promise<Tree | undefined> | undefined;
   let project: Promise<Project> | undefined;
-  const openTree = (source: Source): Promise<Tree | undefined> => {
-    tree ??= treeOf(source);
+  const treeOf = (source: Source): Promise<Tree | undefined> => {
+    tree ??= openSourceTree(source, session, request);
     return tree;
   };
   return {
-    openTree,
+    openTree: treeOf,
     readProject(source) {
-      project ??= openTree(source).then((found) => (found ? readProject(found) : EMPTY_PROJECT));
+      project ??= treeOf(source).then((found) =>
+        found ? readProjectFiles((path) => found.readText(path), request) : EMPTY_PROJECT,
+      );
       return project;
     },
   };
 }
 
-async function treeOf(source: Source): Promise<Tree | undefined> {
-  return source.kind === 'tree' ? source.tree : undefined;
+async function openSourceTree(
+  source: Source,
+  session: Session,
+  request: BuildRequest,
+): Promise<Tree | undefined> {
+  if (source.kind === 'image') return undefined;
+  if (source.kind === 'tree') return source.tree;
+  const head = await source.head(HEAD_BYTES);
+  refuseCompression(source, head);
+  if (!isTar(head)) return undefined;
+  const root = await unpackArchive(source, await session.makeFolder(), {
+    limits: limitsWith(request.limits),
+    signal: session.environment.signal,
+  });
+  return openTree(root, nameOf(source));
 }
 
-async function readProject(_tree: Tree): Promise<Project> {
-  return EMPTY_PROJECT;
+/** `app-1.2.tar.gz` is called `app-1.2`. */
+function nameOf({ name }: ArchiveSource): string {
+  return name.slice(name.lastIndexOf('/') + 1).replace(/\.(?:tar(?:\.(?:gz|zst))?|tgz|tzst)$/, '') || name;
+}
+
+/** Throws SOURCE_UNSUPPORTED for a file whose compression is known and not read. */
+function refuseCompression({ name }: ArchiveSource, head: Uint8Array): void {
+  const compression = sniffCompression(head);
+  if (['none', 'gzip', 'zstd'].includes(compression)) return;
+  throw new DogwoodError('SOURCE_UNSUPPORTED', `${name} is compressed with ${compression}`, {
+    hint: 'Pack it with gzip or zstd, or not at all.',
+  });
 }

@@ -65,10 +65,11 @@ function openSession(environment: PipelineEnvironment): Session {
       return source;
     },
     async makeFolder() {
-      const { path, dispose } = await session.temp.reserve();
-      session.defer(dispose);
-      await mkdir(path, { mode: 0o700 });
-      return path;
+      // Named like a temporary file, so that the folder of a process that died is swept.
+      const folder = await session.temp.reserve();
+      session.defer(folder.dispose);
+      await mkdir(folder.path, { mode: 0o700 });
+      return folder.path;
     },
     defer: (close) => void closers.push(close),
     async close() {

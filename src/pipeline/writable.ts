@@ -8,6 +8,7 @@ import type { Target } from '../oci/target.ts';
 import type { ImageName } from './image-name.ts';
 import type { Place } from './place.ts';
 import type { Session } from './session.ts';
+import { singleImage } from './single-image.ts';
 
 /** A place of this machine that an image can be written to. */
 export async function openWritable(
@@ -26,23 +27,30 @@ export async function openWritable(
   }
   if (name.transport === 'docker-daemon') {
     const docker = await connectDocker(dockerHost, signal);
+    const label = `docker-daemon:${name.name}`;
     return {
       kind: 'whole',
-      label: `docker-daemon:${name.name}`,
-      write: (from, descriptor, onBytes) =>
-        loadIntoEngine(docker, from, descriptor, [dockerName(name.name)], session, onBytes),
+      label,
+      async write(from, descriptor, onBytes) {
+        const image = await singleImage(from, descriptor, label, session.environment);
+        await loadIntoEngine(docker, from, image, [dockerName(name.name)], session, onBytes);
+        return image;
+      },
     };
   }
+  const label = `${name.transport}:${name.path}`;
   return {
     kind: 'whole',
-    label: `${name.transport}:${name.path}`,
-    write: async (from, descriptor, onBytes) => {
+    label,
+    async write(from, descriptor, onBytes) {
       if (name.transport === 'oci-archive') {
         await writeOciArchive(from, descriptor, name.path, { tag: name.name, signal, onBytes });
-      } else {
-        const repoTags = name.name === undefined ? [] : [dockerName(name.name)];
-        await writeDockerArchive(from, descriptor, name.path, { repoTags, temp, signal, onBytes });
+        return descriptor;
       }
+      const image = await singleImage(from, descriptor, label, session.environment);
+      const repoTags = name.name === undefined ? [] : [dockerName(name.name)];
+      await writeDockerArchive(from, image, name.path, { repoTags, temp, signal, onBytes });
+      return image;
     },
   };
 }

@@ -50,6 +50,15 @@ export interface ShellBuild {
   readonly output: string;
 }
 
+/** Something in a file of another tool that is passed over. */
+export interface ProjectProblem {
+  readonly message: string;
+  /** The file. */
+  readonly from: string;
+  /** The whole file could not be read: whoever needs it refuses. */
+  readonly unreadable: boolean;
+}
+
 /**
  * What a project's own files say (dogwood.toml, Procfile, project.toml, app.json, fly.toml), under the field names of
  * the Rollout document. dogwood.toml wins over the others. No value of a variable is in it: names only.
@@ -70,20 +79,25 @@ export interface Project {
   readonly attribute?: Sourced<string> | undefined;
   readonly shellBuild?: Sourced<ShellBuild> | undefined;
   readonly processes: Readonly<Record<string, Sourced<string>>>;
+  /** How many of a process run, where somebody says. */
+  readonly replicas: Readonly<Record<string, Sourced<number>>>;
   readonly services: readonly Sourced<Service>[];
   readonly mounts: readonly Sourced<Mount>[];
   readonly healthChecks: readonly Sourced<HealthCheck>[];
   readonly release?: Sourced<ProjectRelease> | undefined;
   readonly env: readonly Sourced<string>[];
   readonly regions: readonly Sourced<string>[];
+  readonly problems: readonly ProjectProblem[];
 }
 
 export const EMPTY_PROJECT: Project = {
   buildpacks: [],
   processes: {},
+  replicas: {},
   services: [],
   mounts: [],
   healthChecks: [],
   env: [],
   regions: [],
+  problems: [],
 };

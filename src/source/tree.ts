@@ -1,6 +1,7 @@
 import { lstat, open, readdir, realpath, stat } from 'node:fs/promises';
 import { basename, join, resolve, sep } from 'node:path';
 import { DogwoodError } from '../errors.ts';
+import { type WalkEntry, type WalkOptions, walk } from './walk.ts';
 
 export interface TreeEntry {
   /** Below the root, with slashes: `src/main.ts`. */
@@ -24,6 +25,11 @@ export interface Tree {
   list(path: string): Promise<readonly TreeEntry[]>;
   /** A text file, whole; undefined when there is no such file. Throws LIMIT_EXCEEDED, SOURCE_UNREADABLE. */
   readText(path: string, limit?: number): Promise<string | undefined>;
+  /**
+   * Everything below the root, parents first, no link followed; `visit` says of a folder whether to go into it.
+   * Gives false when there was more than `maxEntries`. Throws SOURCE_UNREADABLE.
+   */
+  walk(visit: (entry: WalkEntry) => boolean, options?: WalkOptions): Promise<boolean>;
 }
 
 /** Files that are read whole are project files; none of them is larger than this (bytes). */
@@ -47,6 +53,7 @@ export async function openTree(folder: string, name = basename(resolve(folder)))
       return entries.filter((entry) => entry !== undefined);
     },
     readText: (path, limit = TEXT_LIMIT) => readText(root, path, limit),
+    walk: (visit, options) => walk(root, visit, options),
   };
 }
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { failureDocument, planDocument, resultDocument } from './documents.ts';
@@ -106,7 +106,7 @@ describe('failures', () => {
   test('wrong usage: exit code 2, nothing on standard output', async () => {
     const { exitCode, stdout, stderr } = await run(['--sign', 'x']);
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
-    expect(stderr).toBe("error[USAGE]: unknown option '--builder'\nhint: See `build --help`.\n");
+    expect(stderr).toBe("error[USAGE]: unknown option '--sign'\nhint: See `build --help`.\n");
   });
 
   test('a source that is not there: exit code 1, the document, and no control character', async () => {
@@ -272,7 +272,12 @@ describe('doctor', () => {
       storeSchema: z.number().nullable(),
       problem: z.string().nullable(),
     }),
-    config: z.strictObject({ path: z.string().nullable(), ok: z.boolean(), problem: z.string().nullable() }),
+    config: z.strictObject({
+      path: z.string().nullable(),
+      found: z.boolean(),
+      ok: z.boolean(),
+      problem: z.string().nullable(),
+    }),
     strategies: z.array(z.strictObject({ name: z.string(), ok: z.boolean(), needs: z.string() })),
     engines: z.array(
       z.strictObject({
@@ -345,6 +350,21 @@ describe('doctor', () => {
       ['buildctl', '0.34.2'],
       ['git', '2.39.5'],
     ]);
+  });
+
+  test('says of a config file whether there is one', async () => {
+    const config = async () => {
+      const [json, text] = [await run(['doctor', '--json']), await run(['doctor'])];
+      const word = /(\S+) +config/.exec(text.stdout)?.[1];
+      return { word, ...document.parse(JSON.parse(json.stdout)).config };
+    };
+    const path = join(folder, '.config', 'dogwood', 'config.toml');
+    expect(await config()).toEqual({ word: 'none', path, found: false, ok: true, problem: null });
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, '');
+    expect(await config()).toMatchObject({ word: 'ok', found: true, ok: true });
+    await writeFile(path, 'x');
+    expect(await config()).toMatchObject({ word: 'broken', found: true, ok: false });
   });
 
   test('a home that cannot be written is what it ends with', async () => {

@@ -309,6 +309,17 @@ describe('a layer', () => {
     expect(await codesOfLayer(both, TYPES.tar, sha256(both))).toEqual(['LAYER_DUPLICATE']);
   });
 
+  it('names the first of many repeated paths and counts the rest', async () => {
+    const target = createMemoryTarget();
+    const files = await tarOf(Object.fromEntries(Array.from({ length: 25 }, (_, i) => [`f${i}`, ''])));
+    const twice = Buffer.concat([files.subarray(0, -1024), files]);
+    const { descriptor } = await putSmallImage(target, { layers: [twice] });
+    const messages = (await validate(target, descriptor)).map(({ message }) => message);
+    expect(messages).toHaveLength(11);
+    expect(messages[0]).toBe('"f0" is there several times');
+    expect(messages[10]).toBe('and 15 more');
+  });
+
   it('has no whiteout of nothing', async () => {
     const tar = await tarOf({ 'a/.wh.': '', 'a/.wh.b': '', 'a/.wh..wh..opq': '' });
     expect(await codesOfLayer(tar, TYPES.tar, sha256(tar))).toEqual(['LAYER_WHITEOUT']);

@@ -10,7 +10,7 @@ export function doctorText(document: DoctorDocument): string {
   const machine = [
     [mark(node.ok), 'node', `${node.version}${node.ok ? '' : `, needs ${node.needed} or later`}`],
     [mark(home.ok), 'home', `${home.path ?? 'none'}${home.problem === null ? free : `: ${home.problem}`}`],
-    [mark(config.ok), 'config', config.problem ?? config.path ?? 'no file'],
+    [config.ok && !config.found ? 'none' : mark(config.ok), 'config', config.problem ?? config.path ?? ''],
   ];
   const builds = strategies.map(({ name, ok, needs }) => [mark(ok), name, `needs ${needs}`]);
   const tools = engines.map(({ name, found, version, enables, problem }) => [

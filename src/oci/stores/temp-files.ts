@@ -7,14 +7,14 @@ import { type FileLock, tryLock } from './file-lock.ts';
 
 const LOCK_NAME = /^\.dogwood-([0-9a-f]{16})\.lock$/;
 
-/** Names for temporary files in one folder, which are swept if this process dies. */
+/** Names for temporary files (or folders) in one folder, which are swept if this process dies. */
 export interface TempFiles {
   /**
-   * Runs with the path of a file or folder that does not exist yet. What is still there afterwards is removed; whoever wants
-   * to keep the file renames it.
+   * Runs with the path of a file or folder that does not exist yet. What is still there afterwards is removed;
+   * whoever wants to keep the file renames it.
    */
   use<T>(work: (path: string) => Promise<T>): Promise<T>;
-  /** Like `use`, for a file that outlives the call; `dispose` removes it. */
+  /** Like `use`, for a file or folder that outlives the call; `dispose` removes it. */
   reserve(): Promise<{ path: string; dispose(): Promise<void> }>;
 }
 

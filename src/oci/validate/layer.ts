@@ -10,10 +10,13 @@ import { showName } from '../tar/names.ts';
 import { createTarReader, type TarEntry } from '../tar/reader.ts';
 import type { Target } from '../target.ts';
 import { checkOpaque, dataViolations, identityViolations, missing, openUnchecked } from './blob.ts';
+import { createSeenPaths } from './seen-paths.ts';
 import type { Violation } from './violation.ts';
 
 /** Violations of one kind that are named one by one; the rest are counted. */
 const NAMED = 10;
+/** Memory for the names of one layer; the five million members that are read at most need less. */
+const MAX_NAME_BYTES = 512 * 1024 * 1024;
 
 export interface LayerToCheck {
   readonly descriptor: Descriptor;
@@ -133,14 +136,13 @@ interface TarCheck {
 
 /** Stops reading at the first thing that is no tar, since nothing behind it can be trusted to mean anything. */
 function tarCheck(where: string): TarCheck {
-  const seen = new Set<string>();
-  const duplicates: string[] = [];
-  const whiteouts: string[] = [];
+  const seen = createSeenPaths(MAX_NAME_BYTES);
+  const duplicates = createFindings('LAYER_DUPLICATE', 'is there several times', where);
+  const whiteouts = createFindings('LAYER_WHITEOUT', 'is a whiteout of nothing', where);
   const entry = ({ path }: TarEntry): void => {
-    if (seen.has(path)) duplicates.push(path);
-    else seen.add(path);
+    if (!seen.add(path)) duplicates.add(path);
     // image-spec layer.md, whiteouts: the prefix alone deletes nothing that could have a name.
-    if (path.endsWith('.wh.') && /(?:^|\/)\.wh\.$/.test(path)) whiteouts.push(path);
+    if (path.endsWith('.wh.') && /(?:^|\/)\.wh\.$/.test(path)) whiteouts.add(path);
   };
   const unlimited = {
     maxTotalBytes: Number.MAX_SAFE_INTEGER,
@@ -159,8 +161,8 @@ function tarCheck(where: string): TarCheck {
     }
   };
   const violations = (): Violation[] => [
-    ...named('LAYER_DUPLICATE', duplicates, 'is there several times', where),
-    ...named('LAYER_WHITEOUT', whiteouts, 'is a whiteout of nothing', where),
+    ...duplicates.violations(),
+    ...whiteouts.violations(),
     ...(broken === undefined ? [] : [broken]),
   ];
   return {
@@ -173,17 +175,18 @@ function tarCheck(where: string): TarCheck {
   };
 }
 
-function named(
-  code: 'LAYER_DUPLICATE' | 'LAYER_WHITEOUT',
-  paths: readonly string[],
-  problem: string,
-  where: string,
-): Violation[] {
-  const shown = paths
-    .slice(0, NAMED)
-    .map((path) => ({ code, where, message: `${showName(path)} ${problem}` }));
-  if (paths.length <= NAMED) return shown;
-  return [...shown, { code, where, message: `and ${paths.length - NAMED} more` }];
+/** Paths of one kind that are wrong: the first are kept, the rest only counted, for there may be millions. */
+function createFindings(code: 'LAYER_DUPLICATE' | 'LAYER_WHITEOUT', problem: string, where: string) {
+  const named: Violation[] = [];
+  let more = 0;
+  return {
+    add(path: string): void {
+      if (named.length < NAMED) named.push({ code, where, message: `${showName(path)} ${problem}` });
+      else more += 1;
+    },
+    violations: (): readonly Violation[] =>
+      more === 0 ? named : [...named, { code, where, message: `and ${more} more` }],
+  };
 }
 
 function unreadable(error: DogwoodError, where: string): Violation {

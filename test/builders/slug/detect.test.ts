@@ -20,7 +20,7 @@ async function detected(bytes: Uint8Array, changes = {}) {
   const environment = pipelineEnvironment(join(home, 'home'));
   const { strategy, candidates } = await withSession(environment, async (session) => {
     const request = buildRequest(path, changes);
-    return await detect(await session.openSource(path), request, builders, planContext(session));
+    return await detect(await session.openSource(path), request, builders, planContext(session, request));
   });
   return { ...candidates.find((candidate) => candidate.strategy === 'slug'), strategy };
 }
