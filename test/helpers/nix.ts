@@ -33,7 +33,8 @@ export async function nixMachine(conf: readonly string[] = []): Promise<NixMachi
 
 /** Modules that the stand-in scripts import, with what those import. */
 const MODULES = 'datetime, gzip, hashlib, io, json, pathlib, sys, tarfile, encodings.idna, encodings.latin_1';
-const APPLETS = 'cat chmod cp cut cd echo env find gzip head id ln ls mkdir printf rm sed sha256sum sleep sort touch true wc';
+const APPLETS =
+  'cat chmod cp cut cd echo env find gzip head id ln ls mkdir printf rm sed sha256sum sleep sort touch true wc';
 
 /**
  * Writes `tools` into a project: bash, busybox and a python3 that need nothing of the machine, so that they run in
@@ -42,7 +43,9 @@ const APPLETS = 'cat chmod cp cut cd echo env find gzip head id ln ls mkdir prin
 export async function putNixTools(project: string): Promise<void> {
   const made = await toolsFolder();
   await cp(made, join(project, 'tools'), { recursive: true, verbatimSymlinks: true });
-  await cp(join(import.meta.dirname, '../builders/nix/stand-in'), join(project, 'stand-in'), { recursive: true });
+  await cp(join(import.meta.dirname, '../builders/nix/stand-in'), join(project, 'stand-in'), {
+    recursive: true,
+  });
 }
 
 let tools: Promise<string> | undefined;
@@ -75,13 +78,15 @@ async function makeTools(): Promise<string> {
 async function copyModules(python: string, lib: string): Promise<void> {
   const list = `import ${MODULES}\nfor m in list(sys.modules.values()):\n  f = getattr(m, '__file__', None)\n  if f: print(f)`;
   const files = execFileSync(python, ['-S', '-B', '-c', list], { encoding: 'utf8' }).trim().split('\n');
-  for (const file of files) {
+  // OpenSSL is as large as all the rest, and hashlib does without.
+  for (const file of files.filter((path) => !path.includes('/_hashlib.'))) {
     const below = file.replace(/^.*\/lib\/(?=python3)/, '');
     await mkdir(dirname(join(lib, below)), { recursive: true });
     await copyFile(file, join(lib, below));
     if (!file.endsWith('.so')) continue;
     const needs = execFileSync('ldd', [file], { encoding: 'utf8' });
-    for (const [, path = ''] of needs.matchAll(/=> (\/\S+) \(0x/g)) await copyFile(path, join(lib, basename(path)));
+    for (const [, path = ''] of needs.matchAll(/=> (\/\S+) \(0x/g))
+      await copyFile(path, join(lib, basename(path)));
   }
 }
 

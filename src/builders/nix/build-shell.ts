@@ -13,7 +13,7 @@ import type { CompressionChoice } from '../../plan/request.ts';
 import type { Tree } from '../../source/tree.ts';
 import type { BuildContext, Built } from '../builder.ts';
 import { systemOf } from './build-image.ts';
-import { nixError } from './failure.ts';
+import { nixError, storeElsewhere } from './failure.ts';
 import { checkInputs } from './inputs.ts';
 import { installable } from './installable.ts';
 import { takeShellArchive, takeShellFolder } from './shell-output.ts';
@@ -34,6 +34,8 @@ export async function buildInShell(
   tree: Tree,
   context: BuildContext,
 ): Promise<Built> {
+  const store = nixStore(context.engines.variables);
+  if (permissions.unsandboxed && store.physical !== store.logical) throw storeElsewhere('the shell', store);
   const folder = await context.makeFolder();
   const work = join(folder, 'source');
   await copySource(tree.root, work);
@@ -159,7 +161,7 @@ async function shellDerivation(
   if (result.exitCode !== 0 && second !== undefined && classifyNixFailure(result).kind === 'attribute')
     result = await evaluate(second);
   if (result.exitCode === 0) return result.stdout.trim();
-  throw await nixError(result, { tree, context, what: `the shell of ${file.path}`, lastLines: () => [] });
+  throw await nixError(result, { tree, context, what: `the shell of ${file.path}` });
 }
 
 async function findOutput(

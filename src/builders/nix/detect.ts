@@ -5,7 +5,7 @@ import type { Tree } from '../../source/tree.ts';
 import type { PlanContext } from '../builder.ts';
 import { chooseImage } from './image-attribute.ts';
 import { NIX_FILES } from './installable.ts';
-import { type Looked, lookForImages } from './look.ts';
+import { type Looked, lookOnce } from './look.ts';
 import { findShell } from './shell-file.ts';
 
 /** Does the project have an image that Nix builds, or a build command that runs in its nix-shell? */
@@ -32,7 +32,7 @@ export async function detectNix(
   }
   if (project.attribute !== undefined)
     return await asked(tree, project.attribute.value, project.attribute.from);
-  const looked = await lookForImages(tree, request.platform, context);
+  const looked = await lookOnce(tree, request.platform, context);
   if (looked === undefined) return rejected(`there is no ${NIX_FILES.map(({ path }) => path).join(', ')}`);
   return finding(looked);
 }

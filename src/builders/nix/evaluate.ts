@@ -3,40 +3,15 @@ import { classifyNixFailure } from '../../engines/nix-failure.ts';
 import { untrustedSettings } from '../../engines/nix-settings.ts';
 import type { Tree } from '../../source/tree.ts';
 import type { PlanContext } from '../builder.ts';
-import { type DerivationFacts, imageOutput, type NixImage } from './image-attribute.ts';
+import { type DerivationFacts, imageOutput, isWellKnown, type NixImage } from './image-attribute.ts';
+import { INSPECT, NAMES } from './inspect-expression.ts';
 import { installable, type NixFile } from './installable.ts';
 import { STRICT } from './permissions.ts';
 
 /** Milliseconds for one evaluation while a project is looked at. */
 const EVALUATION_MS = 60_000;
-
-// Tells of every attribute whether it is a derivation, and what it says of itself. toJSON forces the values, so that
-// one that throws spoils none of the others.
-const INSPECT = `x:
-  let
-    text = v: if builtins.isString v then builtins.unsafeDiscardStringContext v else null;
-    isDerivation = d: builtins.isAttrs d && (d.type or null) == "derivation";
-    describe = d: builtins.toJSON {
-      name = text (d.name or null);
-      imageName = text (d.imageName or null);
-      isExe = (d.isExe or false) == true;
-      copyTo = d ? copyToRegistry || d ? copyToDockerDaemon;
-    };
-    look = v: if isDerivation v then describe v else null;
-    attempt = v: let r = builtins.tryEval v; in if r.success then r.value else null;
-    groups = [ "dockerImages" "dockerImage" "images" "containers" "docker" "ociImages" ];
-    nested = n: v:
-      if builtins.elem n groups && attempt (builtins.isAttrs v && !isDerivation v) == true
-      then builtins.mapAttrs (_: c: attempt (look c)) v
-      else { };
-  in
-    if isDerivation x then { self = describe x; attributes = { }; nested = { }; }
-    else if builtins.isAttrs x then {
-      self = null;
-      attributes = builtins.mapAttrs (_: v: attempt (look v)) x;
-      nested = builtins.mapAttrs nested x;
-    }
-    else { self = null; attributes = { }; nested = { }; }`;
+/** Attributes that are looked at one by one where all together cannot be. */
+const MAX_SINGLE = 24;
 
 /** What an evaluation found, or why it could not. */
 export type Evaluated =
@@ -49,6 +24,13 @@ interface Inspection {
   readonly nested: Readonly<Record<string, Readonly<Record<string, string | null>>>>;
 }
 
+interface Look {
+  readonly tree: Tree;
+  readonly file: NixFile;
+  readonly system: string;
+  readonly context: PlanContext;
+}
+
 /**
  * The images of a Nix file, found by evaluating it under the settings for untrusted code: nothing is built, nothing
  * but the project read. Flakes fetch what their lock file pins (see `checkInputs`), other files nothing at all.
@@ -59,64 +41,91 @@ export async function evaluateImages(
   system: string,
   context: PlanContext,
 ): Promise<Evaluated> {
-  if (!file.flake) return merge([await inspect(tree, file, null, system, context)]);
-  const groups = [`packages.${system}`, `dockerImages.${system}`, 'dockerImages', `containers.${system}`];
-  const found: Partial[] = [];
-  for (const group of groups) {
-    const partial = await inspect(tree, file, group, system, context);
-    found.push(partial);
-    if (partial.failed !== undefined) break;
+  const look = { tree, file, system, context };
+  const found: Found[] = [];
+  for (const group of await groupsOf(look)) {
+    const part = await inspectGroup(look, group);
+    if (!('names' in part)) return { ok: false, result: part };
+    found.push(part);
   }
-  return merge(found);
+  return {
+    ok: true,
+    images: found.flatMap(({ images }) => images),
+    names: found.flatMap(({ names }) => names),
+  };
 }
 
-interface Partial {
+/** Where a flake keeps images: its packages, and sets of their own where its text speaks of such. */
+async function groupsOf({ tree, file, system }: Look): Promise<readonly (string | null)[]> {
+  if (!file.flake) return [null];
+  const text = (await tree.readText(file.path)) ?? '';
+  const sets = ['dockerImages', 'containers'].filter((name) => text.includes(name));
+  return [`packages.${system}`, ...sets.flatMap((name) => [`${name}.${system}`, name])];
+}
+
+interface Found {
   readonly images: readonly NixImage[];
   readonly names: readonly string[];
-  readonly failed: NixResult | undefined;
 }
 
-async function inspect(
-  tree: Tree,
-  file: NixFile,
-  group: string | null,
-  system: string,
-  context: PlanContext,
-): Promise<Partial> {
-  const result = await runNix(
-    [
-      'eval',
-      '--json',
-      ...installable(tree, file, group, system),
-      '--apply',
-      INSPECT,
-      ...untrustedSettings(STRICT, file.flake),
-    ],
-    { variables: context.engines.variables, signal: context.signal, timeoutMs: EVALUATION_MS, cwd: tree.root },
-  );
-  if (result.exitCode !== 0) {
-    const absent = group !== null && classifyNixFailure(result).kind === 'attribute';
-    return { images: [], names: [], failed: absent ? undefined : result };
+const NOTHING: Found = { images: [], names: [] };
+
+/** All attributes at once, or, where one of them cannot even be looked at, each on its own. */
+async function inspectGroup(look: Look, group: string | null): Promise<Found | NixResult> {
+  const result = await evaluate(look, group, INSPECT);
+  if (result.exitCode === 0) return readInspection(JSON.parse(result.stdout) as Inspection, group);
+  if (isAbsent(result, group)) return NOTHING;
+  const listed = await evaluate(look, group, NAMES);
+  if (listed.exitCode !== 0) return result;
+  const names = (JSON.parse(listed.stdout) as string[]).map(quoted);
+  const first = [...names]
+    .sort((a, b) => Number(isWellKnown(b)) - Number(isWellKnown(a)))
+    .slice(0, MAX_SINGLE);
+  const images: NixImage[] = [];
+  for (const name of names.filter((each) => first.includes(each))) {
+    const attribute = fullName(group, name);
+    const single = await evaluate(look, attribute, INSPECT);
+    if (single.exitCode !== 0) continue;
+    images.push(...readInspection(JSON.parse(single.stdout) as Inspection, attribute).images);
   }
-  return { ...readInspection(JSON.parse(result.stdout) as Inspection, group), failed: undefined };
+  return { images, names: names.map((name) => fullName(group, name)) };
 }
 
-function readInspection(
-  { self, attributes, nested }: Inspection,
-  group: string | null,
-): { readonly images: readonly NixImage[]; readonly names: readonly string[] } {
-  const all: [string | null, string | null][] = [
-    [null, self],
-    ...Object.entries(attributes).map(([name, facts]): [string, string | null] => [quoted(name), facts]),
+function isAbsent(result: NixResult, group: string | null): boolean {
+  return group !== null && classifyNixFailure(result).kind === 'attribute';
+}
+
+function evaluate(
+  look: Look,
+  attribute: string | null,
+  expression: (system: string) => string,
+): Promise<NixResult> {
+  const { tree, file, system, context } = look;
+  const what = installable(tree, file, attribute, system);
+  const args = [
+    'eval',
+    '--json',
+    ...what,
+    '--apply',
+    expression(system),
+    ...untrustedSettings(STRICT, file.flake),
+  ];
+  const { variables } = context.engines;
+  return runNix(args, { variables, signal: context.signal, timeoutMs: EVALUATION_MS, cwd: tree.root });
+}
+
+function readInspection({ self, attributes, nested }: Inspection, group: string | null): Found {
+  const all: (readonly [string | null, string | null])[] = [
+    [group, self],
+    ...Object.entries(attributes).map(([name, facts]) => [fullName(group, quoted(name)), facts] as const),
     ...Object.entries(nested).flatMap(([outer, inner]) =>
-      Object.entries(inner).map(([name, facts]): [string, string | null] => [
-        `${outer}.${quoted(name)}`,
-        facts,
-      ]),
+      Object.entries(inner).map(
+        ([name, facts]) => [fullName(group, `${quoted(outer)}.${quoted(name)}`), facts] as const,
+      ),
     ),
   ];
   const known = all.flatMap(([name, json]) =>
-    json === null ? [] : [[fullName(group, name), JSON.parse(json) as DerivationFacts] as const],
+    json === null ? [] : [[name, JSON.parse(json) as DerivationFacts] as const],
   );
   return {
     names: known.map(([name]) => name).filter((name) => name !== null),
@@ -127,21 +136,11 @@ function readInspection(
   };
 }
 
-function fullName(group: string | null, name: string | null): string | null {
-  return name === null ? group : [...(group === null ? [] : [group]), name].join('.');
+function fullName(group: string | null, name: string): string {
+  return group === null ? name : `${group}.${name}`;
 }
 
 /** Names with dots in them are quoted in attribute paths. */
 function quoted(name: string): string {
   return name.includes('.') ? JSON.stringify(name) : name;
-}
-
-function merge(parts: readonly Partial[]): Evaluated {
-  const failed = parts.find((part) => part.failed !== undefined)?.failed;
-  if (failed !== undefined) return { ok: false, result: failed };
-  return {
-    ok: true,
-    images: parts.flatMap(({ images }) => images),
-    names: parts.flatMap(({ names }) => names),
-  };
 }

@@ -1,9 +1,9 @@
-import { type NixResult, nixStore } from '../../engines/nix.ts';
+import { type NixResult, type NixStore, nixStore } from '../../engines/nix.ts';
 import { classifyNixFailure, type NixFailure } from '../../engines/nix-failure.ts';
 import type { NixPosition } from '../../engines/nix-log.ts';
 import { DogwoodError } from '../../errors.ts';
 import type { Tree } from '../../source/tree.ts';
-import type { BuildContext } from '../builder.ts';
+import type { PlanContext } from '../builder.ts';
 import { derivationName } from './tasks.ts';
 
 /** Lines of a builder's log that an error shows. */
@@ -11,11 +11,11 @@ const LAST_LINES = 12;
 
 export interface FailureContext {
   readonly tree: Tree;
-  readonly context: BuildContext;
+  readonly context: PlanContext;
   /** What was asked of Nix, for messages: `packages.x86_64-linux.web of flake.nix`. */
   readonly what: string;
   /** The last lines a derivation's builder said. */
-  readonly lastLines: (derivation: string) => readonly string[];
+  readonly lastLines?: ((derivation: string) => readonly string[]) | undefined;
 }
 
 /** What Nix could not do, as an error with its code: a builder's last lines, an evaluation's file and line. */
@@ -75,12 +75,21 @@ export async function nixError(result: NixResult, around: FailureContext): Promi
   }
 }
 
+/** Programs of the store run only where it says it lies, which for a store below another root is in a jail. */
+export function storeElsewhere(what: string, { logical }: NixStore): DogwoodError {
+  return new DogwoodError(
+    'NIX_SANDBOX_UNAVAILABLE',
+    `${what} has a program that runs at ${logical} only, where this store is not`,
+    { hint: 'Leave out --allow nix-unsandboxed: in the jail the store is where it belongs.' },
+  );
+}
+
 function buildError(
   failure: Extract<NixFailure, { readonly kind: 'build' }>,
   around: FailureContext,
 ): DogwoodError {
   const { derivation } = failure;
-  const lines = derivation === undefined ? [] : around.lastLines(derivation).slice(-LAST_LINES);
+  const lines = derivation === undefined ? [] : (around.lastLines?.(derivation) ?? []).slice(-LAST_LINES);
   const name = derivation === undefined ? 'a derivation' : derivationName(derivation);
   const why =
     /(?:failed|timed out|produced|hash mismatch)[^\n]*/.exec(failure.message)?.[0] ?? failure.message;

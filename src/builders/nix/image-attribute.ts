@@ -42,6 +42,12 @@ const WELL_KNOWN: ReadonlySet<string> = new Set([
   'container-image',
 ]);
 
+/** Is it called as people call the one image of a project, or a flake's default? */
+export function isWellKnown(attribute: string | null): boolean {
+  const name = lastName(attribute).toLowerCase();
+  return name === 'default' || WELL_KNOWN.has(name);
+}
+
 const lastName = (attribute: string | null): string => /[^.]*$/.exec(attribute ?? '')?.[0] ?? '';
 
 export type Choice =

@@ -3,6 +3,7 @@ import { ALLOWED_URIS, untrustedSettings } from '../../engines/nix-settings.ts';
 import { DogwoodError } from '../../errors.ts';
 import type { Tree } from '../../source/tree.ts';
 import type { PlanContext } from '../builder.ts';
+import { nixError } from './failure.ts';
 import { STRICT } from './permissions.ts';
 
 /** Milliseconds to read what a flake names as its inputs; nothing of its outputs is evaluated. */
@@ -67,22 +68,12 @@ async function readDeclared(
   tree: Tree,
   context: PlanContext,
 ): Promise<{ names: readonly string[]; addresses: readonly FlakeReference[] }> {
-  const args = [
-    'eval',
-    '--json',
-    '-f',
-    './flake.nix',
-    '-I',
-    `source=${tree.root}`,
-    '--apply',
-    DECLARED,
-  ];
+  const args = ['eval', '--json', '-f', './flake.nix', '-I', `source=${tree.root}`, '--apply', DECLARED];
   const { variables } = context.engines;
   const run = { variables, signal: context.signal, timeoutMs: READ_MS, cwd: tree.root };
-  const { exitCode, stdout } = await runNix([...args, ...untrustedSettings(STRICT, false)], run);
-  // What is wrong with the file is told by the evaluation that follows, in its own words.
-  if (exitCode !== 0) return { names: [], addresses: [] };
-  return JSON.parse(stdout) as { names: string[]; addresses: FlakeReference[] };
+  const result = await runNix([...args, ...untrustedSettings(STRICT, false)], run);
+  if (result.exitCode !== 0) throw await nixError(result, { tree, context, what: 'flake.nix' });
+  return JSON.parse(result.stdout) as { names: string[]; addresses: FlakeReference[] };
 }
 
 /** flake.lock, versions 5 to 7: what each node is locked to, and the names of the root's inputs. */

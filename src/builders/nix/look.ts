@@ -21,36 +21,55 @@ export interface Looked {
   readonly files: readonly string[];
 }
 
+const looks = new WeakMap<Tree, Promise<Looked | undefined>>();
+
+/**
+ * `lookForImages`, once for each tree: detecting and planning ask the same, and an evaluation takes seconds. At a glance
+ * nothing is evaluated.
+ */
+export function lookOnce(tree: Tree, platform: Platform, context: PlanContext): Promise<Looked | undefined> {
+  if (context.glance) return lookForImages(tree, platform, context);
+  const known = looks.get(tree) ?? lookForImages(tree, platform, context);
+  looks.set(tree, known);
+  return known;
+}
+
 /**
  * Looks for images in the Nix files of a project: the first file that has some, else the first file there is.
  * Undefined where there is no Nix file. By evaluation where Nix is there, else by the text.
  */
-export async function lookForImages(
+async function lookForImages(
   tree: Tree,
   platform: Platform,
   context: PlanContext,
 ): Promise<Looked | undefined> {
   const system = nixSystem(platform);
   if (system === undefined) return undefined;
-  const hasNix = (await findNix(context.engines.variables, context.signal)) !== undefined;
+  const instead = await whyNotEvaluate(context);
   let first: Looked | undefined;
   for (const file of NIX_FILES) {
     if ((await tree.stat(file.path))?.kind !== 'file') continue;
-    const looked = await lookAt(tree, file, system, hasNix, context);
+    const looked = await lookAt(tree, file, system, instead, context);
     if (looked.images.length > 0) return looked;
     first ??= looked;
   }
   return first;
 }
 
+async function whyNotEvaluate(context: PlanContext): Promise<string | undefined> {
+  if (context.glance) return 'it was only glanced at';
+  const version = await findNix(context.engines.variables, context.signal);
+  return version === undefined ? 'Nix is not installed here' : undefined;
+}
+
 async function lookAt(
   tree: Tree,
   file: NixFile,
   system: string,
-  hasNix: boolean,
+  instead: string | undefined,
   context: PlanContext,
 ): Promise<Looked> {
-  const evaluated = hasNix ? await tryEvaluation(tree, file, system, context) : 'Nix is not installed here';
+  const evaluated = instead ?? (await tryEvaluation(tree, file, system, context));
   if (typeof evaluated !== 'string') {
     return { file, images: evaluated, found: 'evaluation', instead: null, files: [file.path] };
   }

@@ -85,7 +85,7 @@ function unusable(what: string, text: string): DogwoodError {
 
 /** nix2container writes a description of an image; only its own copy programs make one of it. */
 export function nix2containerError(what: string): DogwoodError {
-  const name = /^\S+/.exec(what)?.[0] ?? what;
+  const name = /([^.\s]+)(?:\s|$)/.exec(what)?.[1] ?? what;
   return new DogwoodError(
     'NIX_OUTPUT_UNUSABLE',
     `${what} is an image of nix2container: a description without layers`,

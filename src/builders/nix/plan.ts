@@ -9,7 +9,7 @@ import type { PlanContext } from '../builder.ts';
 import { refuseFlags } from '../refused-flags.ts';
 import { chooseImage, type NixImage } from './image-attribute.ts';
 import { NIX_FILES, type NixFile } from './installable.ts';
-import { type Looked, lookForImages } from './look.ts';
+import { type Looked, lookOnce } from './look.ts';
 import { nix2containerError } from './output.ts';
 import { nixAllowed } from './permissions.ts';
 import { planShell } from './shell-plan.ts';
@@ -58,7 +58,7 @@ async function chooseBuild(
   }
   refuseFlags(request, ['--attr', '--compression'], 'Nix says all of its image itself');
   const asked = askedAttribute(project, request);
-  const looked = await lookForImages(tree, request.platform, context);
+  const looked = await lookOnce(tree, request.platform, context);
   if (looked === undefined) throw noImage(`there is no ${NIX_FILES.map(({ path }) => path).join(', ')}`);
   return asked === undefined ? found(looked) : named(looked, asked);
 }

@@ -5,6 +5,7 @@ import { lineReader } from '../../engines/nix-log.ts';
 import { type ProcessResult, runProcess } from '../../engines/process.ts';
 import { DogwoodError } from '../../errors.ts';
 import type { BuildContext, Built } from '../builder.ts';
+import { storeElsewhere } from './failure.ts';
 import { finishImage, ingest, type OutputOptions } from './ingest.ts';
 import { derivationName } from './tasks.ts';
 
@@ -102,11 +103,7 @@ async function start(
   const { variables } = context.engines;
   if (!permissions.unsandboxed) return await runJailed(script, { store }, { ...streams, variables });
   if (store.physical !== store.logical) {
-    throw new DogwoodError(
-      'NIX_SANDBOX_UNAVAILABLE',
-      `${what} writes its image with a program that runs at ${store.logical} only, where this store is not`,
-      { hint: 'Leave out --allow nix-unsandboxed: in the jail the store is where it belongs.' },
-    );
+    throw storeElsewhere(what, store);
   }
   return await runProcess(physicalPath(script, store), [], {
     cwd: await context.makeFolder(),

@@ -38,13 +38,28 @@
           printf '#!${tools}/bin/bash\necho half an archive\necho "the disk is gone" >&2\nexit 5\n' > "$out"
           chmod +x "$out"
         '';
+        sleepyStream = dockerTools.run "stream-sleepy" { imageName = "sleepy"; } ''
+          printf '#!${tools}/bin/bash\nexport PATH=${tools}/bin\necho "streaming slowly" >&2\nsleep 987655\n' > "$out"
+          chmod +x "$out"
+        '';
+        endless = dockerTools.run "stream-endless" { imageName = "endless"; } ''
+          printf '#!${tools}/bin/bash\nwhile :; do echo this is no tar at all; done\n' > "$out"
+          chmod +x "$out"
+        '';
+        text = dockerTools.run "text" { } ''echo 'just words' > "$out"'';
+        escape = dockerTools.run "docker-image-escape.tar.gz" { imageName = "escape"; } ''ln -s /etc/passwd "$out"'';
+        arm = derivation { name = "docker-image-arm.tar.gz"; system = "aarch64-linux"; builder = "${tools}/bin/bash"; };
+        reads = dockerTools.run "reads" { text = builtins.readFile /etc/passwd; } "";
+        fetches = dockerTools.run "fetches" { src = builtins.fetchTarball { url = "http://169.254.169.254/latest"; sha256 = "0000000000000000000000000000000000000000000000000000"; }; } "";
+        imports = import (dockerTools.run "expression.nix" { } ''echo '{ run }: run "imported" { } "mkdir $out"' > "$out"'') { inherit (dockerTools) run; };
         curious = dockerTools.run "stream-curious" { imageName = "curious"; } ''
           {
             echo '#!${tools}/bin/bash'
             echo 'export PATH=${tools}/bin'
-            echo 'echo "root: $(ls / | sort | tr "\n" " ")" >&2'
+            echo 'echo "root: $(for f in /*; do printf "%s " "''${f#/}"; done)" >&2'
             echo '[ -e /etc/passwd ] && echo "sees the machine" >&2'
-            echo 'echo "network: $(cat /proc/net/dev | wc -l)" >&2'
+            echo 'echo "devices: $(sed -n "s/^ *\([a-z0-9]*\):.*/\1/p" /proc/net/dev)" >&2'
+            echo 'echo "home: $HOME" >&2'
             echo 'echo x > ${tools}/written || echo "store is read-only" >&2'
             echo 'exit 9'
           } > "$out"

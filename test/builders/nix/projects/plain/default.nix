@@ -5,5 +5,5 @@ in
 dockerTools.buildImage {
   name = "plain";
   copyToRoot = ./root;
-  config = { Cmd = [ "/bin/busybox" "httpd" "-f" "-p" "8080" "-h" "/srv" ]; };
+  config = { Cmd = [ "${./tools}/bin/busybox" "httpd" "-f" "-p" "8080" "-h" "/srv" ]; };
 }
