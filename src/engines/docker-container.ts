@@ -103,7 +103,9 @@ async function publishedPort(container: Docker.Container, options: ContainerOpti
  */
 export async function runContainer(docker: Docker, options: ContainerOptions): Promise<number> {
   options.signal?.throwIfAborted();
-  const container = await docker.createContainer(createOptions(options));
+  const container = await docker.createContainer(createOptions(options)).catch((error: unknown) => {
+    throw failure(error);
+  });
   const started = Promise.withResolvers<void>();
   const release = forward(container, started.promise, options);
   const remove = () => container.remove({ force: true, v: true });
@@ -139,9 +141,7 @@ export async function runContainer(docker: Docker, options: ContainerOptions): P
     return code;
   } catch (error) {
     options.signal?.throwIfAborted();
-    throw error instanceof DogwoodError
-      ? error
-      : new DogwoodError('ENGINE_FAILED', `Docker could not run the container: ${text(error)}`);
+    throw failure(error);
   } finally {
     for (const stop of release) stop();
     options.signal?.removeEventListener('abort', onAbort);
@@ -168,6 +168,18 @@ function forward(
     stops.push(options.size(({ columns, rows }) => deliver(() => container.resize({ w: columns, h: rows }))));
   }
   return stops;
+}
+
+/** What the engine says is all there is; nothing of it was printed before. */
+function failure(error: unknown): DogwoodError {
+  if (error instanceof DogwoodError) return error;
+  const isTaken = /address already in use|port is already allocated/.test(text(error));
+  return new DogwoodError('ENGINE_FAILED', `Docker could not run the container: ${text(error)}`, {
+    hint: isTaken
+      ? 'Choose another --port, or leave it out for any free one.'
+      : 'The message is of the Docker Engine; its own log may say more.',
+    cause: error,
+  });
 }
 
 function text(error: unknown): string {

@@ -12,6 +12,8 @@ export interface LoadedImage {
   /** The config's digest, by which the engine knows the image. */
   readonly imageId: Digest;
   readonly processes: ImageProcesses;
+  /** Whether the image says itself what to run. */
+  readonly hasCommand: boolean;
 }
 
 /** Makes sure that a Docker Engine has an image; gives what it is called there. Throws ENGINE_FAILED. */
@@ -28,6 +30,8 @@ export function loadIntoDocker(
     if ((await docker.imageId(imageId, signal)) === undefined) {
       await loadIntoEngine(docker, from, image.descriptor, [], session);
     }
-    return { imageId, processes: readImageProcesses(image.config) };
+    const { Entrypoint, Cmd } = image.config.config ?? {};
+    const hasCommand = [...(Entrypoint ?? []), ...(Cmd ?? [])].length > 0;
+    return { imageId, processes: readImageProcesses(image.config), hasCommand };
   });
 }

@@ -1,6 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -152,6 +153,30 @@ describeWith(['docker', 'debian-base'], 'build run', () => {
     const [code] = await once(child, 'close');
     expect(output).toContain('33 99');
     expect(code).toBe(0);
+  });
+
+  test('what cannot be started is said by its name', async () => {
+    const base = start([`oci:${join(folder, 'base')}`]);
+    expect(await base.ended).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining('error[PROCESS_INVALID]: the image does not say what to run'),
+    });
+    const port = start(['slug', '--env', 'PORT=abc']);
+    expect(await port.ended).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('the variable PORT "abc"'),
+    });
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const address = taken.address();
+    const number = typeof address === 'object' ? String(address?.port) : '';
+    const busy = start(['slug', '--env', 'PORT=', '--port', number]);
+    expect(await busy.ended).toMatchObject({
+      exitCode: 3,
+      stderr: expect.stringMatching(/error\[ENGINE_FAILED\].*in use\nhint: Choose another --port/),
+    });
+    taken.close();
+    expect(await containers()).toBe('');
   });
 
   test('a process type that is not there is named with those that are', async () => {

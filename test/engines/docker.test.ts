@@ -106,6 +106,23 @@ describe('connectDocker', () => {
     await expect(docker.loadImage(broken)).rejects.toMatchObject({ code: 'ENGINE_FAILED' });
   });
 
+  test.each([
+    [400, 'No command specified', 'Engine'],
+    [500, 'listen tcp4 127.0.0.1:80: bind: address already in use', '--port'],
+  ])('a container that it refuses (%i) is no bug of ours', async (status, message, hint) => {
+    const host = await fakeEngine((_request, response) => {
+      response.statusCode = status;
+      response.end(JSON.stringify({ message }));
+    });
+    const docker = await connectDocker(host);
+    const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+    await expect(docker.run({ image: 'x', env: {}, tty: false, stdout, stderr })).rejects.toMatchObject({
+      code: 'ENGINE_FAILED',
+      message: expect.stringContaining(message),
+      hint: expect.stringContaining(hint),
+    });
+  });
+
   test('an image that is not there', async () => {
     const host = await fakeEngine((_request, response) => {
       response.statusCode = 404;

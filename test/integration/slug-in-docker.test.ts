@@ -1,8 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { connectDocker } from '../../src/engines/docker.ts';
 import { debianBase } from '../helpers/base-image.ts';
 import { type BuildDocument, buildOrThrow } from '../helpers/command.ts';
 import { contractApp } from '../helpers/contract-app.ts';
@@ -58,7 +60,9 @@ describeWith(
       const all = ['run', '--rm', ...options, image, ...words];
       const how = { env: engine.environment, reject: false, stripFinalNewline: false, input } as const;
       const { stdout, stderr, exitCode } = await execa(onPath('docker') ?? 'docker', all, how);
-      return { stdout, stderr, exitCode };
+      // The client's own words about the machine; nothing here needs a way out of it.
+      const said = stderr.replace(/^WARNING: IPv4 forwarding is disabled\. Networking will not work\.\n/, '');
+      return { stdout, stderr: said, exitCode };
     }
 
     /** /app of an image as an engine unpacked it; no process of the app has run. */
@@ -321,9 +325,14 @@ describeWith(
       });
 
       /** Starts a command, sends a signal when it says `ready` often enough, and gives what it printed and its end. */
-      async function signalled(signal: string, command: string, ready = 1): Promise<Ran> {
+      async function signalled(
+        signal: string,
+        command: string,
+        ready = 1,
+        ...options: readonly string[]
+      ): Promise<Ran> {
         const name = `signalled-${Math.random().toString(36).slice(2)}`;
-        await engine.docker('run', '-d', '--name', name, image, '--', command);
+        await engine.docker('run', '-d', '--name', name, ...options, image, '--', command);
         const logs = () => execa(onPath('docker') ?? 'docker', ['logs', name], { env: engine.environment });
         const count = async () =>
           (await logs()).stdout.split('\n').filter((line) => line.startsWith('ready')).length;
@@ -351,6 +360,91 @@ describeWith(
           stderr: '',
         });
         expect((await signalled('INT', 'echo ready; exec sleep 100')).exitCode).toBe(130);
+      });
+
+      describe('at a terminal', () => {
+        const terminal = (signal: string, command: string, ...options: readonly string[]) =>
+          signalled(signal, command, 1, '-i', '-t', ...options);
+
+        test.each([
+          ['TERM', 143],
+          ['INT', 130],
+          ['QUIT', 131],
+        ])('SIG%s ends an app that does not handle it', async (signal, code) => {
+          const app = 'echo ready; exec sleep 100';
+          const { exitCode, stdout } = await terminal(signal, app);
+          expect({ exitCode, stdout: stdout.trim() }).toEqual({ exitCode: code, stdout: 'ready' });
+          expect((await terminal(signal, app, '--init')).exitCode).toBe(code);
+          // As everywhere, bash itself ignores SIGQUIT.
+          const inShell = await terminal(signal, 'echo ready; sleep 100; echo "went on"');
+          expect(inShell.stdout.includes('went on')).toBe(signal === 'QUIT');
+        });
+
+        test.each(['TERM', 'INT', 'HUP', 'USR1', 'QUIT'])(
+          'SIG%s reaches one that does, once',
+          async (signal) => {
+            const { stdout, exitCode } = await terminal(signal, 'exec bin/trap one 33');
+            expect(stdout.match(/one: \w+/g)).toEqual([`one: ${signal}`]);
+            expect(exitCode).toBe(33);
+          },
+        );
+
+        /** Types at a container's terminal what is given, each when `ready` was printed once more. */
+        async function typed(
+          command: string,
+          ...keys: readonly string[]
+        ): Promise<{ output: string; exitCode: number }> {
+          const stdin = new PassThrough();
+          const stdout = new PassThrough();
+          const left = [...keys];
+          let output = '';
+          let seen = 0;
+          stdout.on('data', (chunk) => {
+            output += String(chunk);
+            for (const count = output.split('ready').length - 1; seen < count && left.length > 0; seen++)
+              stdin.write(left.shift());
+          });
+          const docker = await connectDocker(engine.environment.DOCKER_HOST);
+          const imageId = (await docker.imageId(image)) ?? '';
+          const exitCode = await docker.run({
+            image: imageId,
+            command: ['--', command],
+            env: {},
+            tty: true,
+            stdin,
+            stdout,
+            stderr: stdout,
+          });
+          return { output, exitCode };
+        }
+
+        test('Ctrl-C ends an app that does not handle it, and reaches one that does, once', async () => {
+          expect((await typed('echo ready; exec sleep 100', '\x03')).exitCode).toBe(130);
+          const { output, exitCode } = await typed('exec bin/trap one 33', '\x03');
+          expect(output.match(/one: \w+/g)).toEqual(['one: INT']);
+          expect(exitCode).toBe(33);
+        });
+
+        test('the terminal is the app’s: it reads lines, and Ctrl-Z does not end it', async () => {
+          const { output, exitCode } = await typed(
+            'echo ready; read -r line; echo "got $line"; [ -t 0 ] && [ -t 1 ] && [ -t 2 ] && echo ready; sleep 1; exit 7',
+            'hello\n',
+            '\x1a',
+          );
+          expect(output).toContain('got hello');
+          expect(exitCode).toBe(7);
+        });
+
+        test('an interactive shell has job control', async () => {
+          const { output, exitCode } = await typed(
+            'PS1="ready " exec bash --norc -i',
+            'sleep 0.1 & wait; echo back-$?\n',
+            'exit 5\n',
+          );
+          expect(output).toContain('back-0');
+          expect(output).not.toContain('no job control');
+          expect(exitCode).toBe(5);
+        });
       });
 
       test('SIGTERM reaches every process: behind &&, in the background, in a session of its own', async () => {

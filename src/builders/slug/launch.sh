@@ -64,8 +64,8 @@ else
   set -- "$(<"$dogwood_processes/$dogwood_type")"
 fi
 
-# At a terminal the command must own it: no supervisor in between.
-if [ -t 0 ]; then
+# At a terminal that a process 1 other than this gives out (docker run --init) nothing has to be in between.
+if [ -t 0 ] && [ $$ -ne 1 ]; then
   dogwood_supervise=
 else
   dogwood_supervise=yes
@@ -139,12 +139,35 @@ exec bash -c "${dogwood_arguments[0]}"
 if [ -z "$dogwood_supervise" ]; then exec bash -c "$dogwood_boot" dogwood "$dogwood_mode" "$@"; fi
 
 # This shell stays as process 1, passes signals on and reaps what nobody waits for. The app is then no process 1
-# itself, for which signals would have no default effect. Job control (-m) gives it a process group; left on, `wait`
-# would also end, again and again, for an app that is stopped (SIGSTOP).
+# itself, for which signals would have no default effect.
+if [ -t 0 ]; then
+  # The terminal must belong to the app's process group, or its keys (Ctrl-C) would be signals for this shell too. A
+  # shell gives it away only to what it then waits for without running a trap, so a second one does that. The third
+  # ends as the app did: bash takes the death of a foreground job by SIGINT for its own. Their traps only keep them
+  # alive; an app does not inherit those. Nobody could bring back what Ctrl-Z stopped.
+  # shellcheck disable=SC2016
+  dogwood_front='
+trap : HUP INT QUIT USR1 USR2 TERM
 set -m
-bash -c "$dogwood_boot" dogwood "$dogwood_mode" "$@" <&0 &
-dogwood_child=$!
-set +m
+(trap : HUP INT QUIT USR1 USR2 TERM; bash -c "$@" 2>&3 3>&-) 3>&2 2>/dev/null
+dogwood_status=$?
+while [ -n "$(jobs -ps)" ]; do fg >/dev/null; dogwood_status=$?; done
+exit "$dogwood_status"
+'
+  # What runs in the background ignores SIGINT and SIGQUIT, and so would all its children.
+  (
+    trap - INT QUIT
+    exec bash -c "$dogwood_front" dogwood "$dogwood_boot" dogwood "$dogwood_mode" "$@"
+  ) <&0 &
+  dogwood_child=$!
+else
+  # Job control (-m) gives the app a process group; left on, `wait` would also end, again and again, for an app that
+  # is stopped (SIGSTOP).
+  set -m
+  bash -c "$dogwood_boot" dogwood "$dogwood_mode" "$@" <&0 &
+  dogwood_child=$!
+  set +m
+fi
 # `wait` also ends when a trap ran; the app has ended when its process is gone, and bash still knows how.
 while kill -0 "$dogwood_child" 2>/dev/null; do wait "$dogwood_child" 2>/dev/null; done
 wait "$dogwood_child" 2>/dev/null

@@ -1,7 +1,8 @@
 import type { DockerEngine } from '../../engines/docker.ts';
 import { DogwoodError } from '../../errors.ts';
 import type { PipelineEnvironment } from '../../pipeline/environment.ts';
-import { type ImageProcesses, type Start, startCommand, startProcess } from '../../plan/start.ts';
+import type { LoadedImage } from '../../pipeline/run.ts';
+import { type Start, startCommand, startProcess } from '../../plan/start.ts';
 import { Command, Option } from '../commander.ts';
 import { badValue, collect } from '../flag-values.ts';
 import { insecureFlag, progressFlag } from '../flags.ts';
@@ -27,7 +28,7 @@ export function createRunCommand(host: CliHost, finish: (exitCode: number) => vo
       new Option(
         '-p, --port <port>',
         'port of this machine for a web process (default: any free one)',
-      ).argParser(parsePort),
+      ).argParser((text) => parsePort(text)),
     )
     .addOption(
       new Option('--env <name[=value]>', 'a variable; without a value ours is taken (repeatable)').argParser(
@@ -52,7 +53,7 @@ export function createRunCommand(host: CliHost, finish: (exitCode: number) => vo
           const docker = await connectDocker(environment.dockerHost, environment.signal);
           const loadIntoDocker = await host.pipeline.loadIntoDocker();
           const loaded = await loadIntoDocker(image, environment, docker);
-          const chosen = chooseStart(words, loaded.processes);
+          const chosen = chooseStart(words, loaded);
           quiet();
           return runContainer(host, docker, environment, {
             imageId: loaded.imageId,
@@ -65,10 +66,10 @@ export function createRunCommand(host: CliHost, finish: (exitCode: number) => vo
     });
 }
 
-function parsePort(text: string): number {
+function parsePort(text: string, what = '--port'): number {
   const port = Number(text);
   if (/^[0-9]{1,5}$/.test(text) && port > 0 && port < 65536) return port;
-  throw badValue('--port', text, 'a port is a number from 1 to 65535');
+  throw badValue(what, text, 'a port is a number from 1 to 65535');
 }
 
 interface Words {
@@ -105,9 +106,14 @@ interface Chosen {
 }
 
 /** Nothing is the image's own start, a word a process type, and what follows `--` a command. */
-function chooseStart({ process, command }: Words, processes: ImageProcesses): Chosen {
+function chooseStart({ process, command }: Words, { processes, hasCommand }: LoadedImage): Chosen {
   const known = Object.keys(processes.commands);
   if (command !== undefined) return { start: startCommand(processes, command), isWeb: false };
+  if (process === undefined && !hasCommand) {
+    throw new DogwoodError('PROCESS_INVALID', 'the image does not say what to run', {
+      hint: 'Write a command behind --, as in `build run IMAGE -- COMMAND`.',
+    });
+  }
   if (process === undefined) return { start: {}, isWeb: known.length === 0 || known.includes('web') };
   if (!known.includes(process)) {
     throw new DogwoodError('PROCESS_INVALID', `the image has no process type ${process}`, {
@@ -159,8 +165,9 @@ async function runContainer(
   }
 }
 
-function portOf(variables: Readonly<Record<string, string>>): number {
-  return variables.PORT === undefined ? CONTAINER_PORT : parsePort(variables.PORT);
+/** An empty PORT is none, as for the launcher in the image. */
+function portOf({ PORT }: Readonly<Record<string, string>>): number {
+  return PORT ? parsePort(PORT, 'the variable PORT') : CONTAINER_PORT;
 }
 
 /** In a terminal of its own the application gets every key as it is pressed, Ctrl-C too. */
