@@ -60,6 +60,7 @@ const NOTHING_YET = 'nothing in this version';
 
 /** What each engine is good for now; a statement here must be true of this version. */
 const ENABLES: Readonly<Record<string, string>> = {
+  nix: 'dockerTools images, and build commands in a nix-shell',
   docker: '`build run`, and docker-daemon: as a place of images',
 };
 
@@ -73,6 +74,8 @@ export async function examine(host: CliHost, signal: AbortSignal): Promise<Docto
   ]);
   const node = examineNode(process.versions.node);
   const ok = node.ok && home.ok && config.ok;
+  const usable = (name: string): boolean =>
+    engines.some((engine) => engine.name === name && engine.found && engine.problem === undefined);
   return {
     schemaVersion: 1,
     ok,
@@ -80,7 +83,10 @@ export async function examine(host: CliHost, signal: AbortSignal): Promise<Docto
     node,
     home,
     config,
-    strategies: ['slug', 'image'].map((name) => ({ name, ok, needs: 'nothing but this program' })),
+    strategies: [
+      ...['slug', 'image'].map((name) => ({ name, ok, needs: 'nothing but this program' })),
+      { name: 'nix', ok: ok && usable('nix'), needs: 'nix 2.4 or later, and bubblewrap' },
+    ],
     engines: engines.map(({ name, found, version, problem }) => ({
       name,
       found,

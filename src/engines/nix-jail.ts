@@ -101,32 +101,15 @@ export async function findBubblewrap(
   }
 }
 
-/** Can a jail be made on this machine? Undefined when it can, else why not. */
-export async function jailProblem(
-  variables: Readonly<Record<string, string>>,
-  signal: AbortSignal,
-): Promise<string | undefined> {
+/** Why no jail can be made on this machine; undefined where it can. Throws only on abort. */
+export async function jailProblem(signal: AbortSignal): Promise<string | undefined> {
+  const args = ['--unshare-all', '--die-with-parent', '--ro-bind', '/', '/', '--proc', '/proc', '--', 'true'];
   try {
-    const args = [
-      '--unshare-all',
-      '--die-with-parent',
-      '--ro-bind',
-      '/',
-      '/',
-      '--proc',
-      '/proc',
-      '--',
-      'true',
-    ];
-    const { exitCode, stderr } = await runProcess('bwrap', args, {
-      env: variables,
-      timeoutMs: 5_000,
-      signal,
-    });
-    return exitCode === 0 ? undefined : stderr.trim().split('\n').at(-1);
+    const { exitCode, stderr } = await runProcess('bwrap', args, { timeoutMs: 5_000, signal });
+    return exitCode === 0 ? undefined : (stderr.trim().split('\n').at(-1) ?? 'bubblewrap failed');
   } catch (error) {
     signal.throwIfAborted();
-    if (error instanceof DogwoodError) return 'bubblewrap (bwrap) is not installed';
-    throw error;
+    if (!(error instanceof DogwoodError)) throw error;
+    return error.code === 'ENGINE_MISSING' ? 'bubblewrap (bwrap) is not installed' : error.message;
   }
 }
