@@ -95,6 +95,9 @@ export const ENGINES = {
   zstd: debian('zstd'),
   openssl: debian('openssl'),
   htpasswd: debian('htpasswd', 'apache2-utils'),
+  nix: debian('nix', 'nix-bin'),
+  bwrap: debian('bwrap', 'bubblewrap'),
+  'bash-static': debian('bash-static'),
   busybox: {
     find: () => [onPath('busybox')].find((path) => path !== undefined && isStatic(path)),
     how: 'apt-get install --no-install-recommends busybox-static',
