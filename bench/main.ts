@@ -7,6 +7,7 @@ import type { Result } from './compare.ts';
 import { createInputs } from './inputs.ts';
 import { describeMachine } from './machine.ts';
 import { againRows } from './rows/again.ts';
+import { buildpackRows } from './rows/buildpacks.ts';
 import { detectionRows } from './rows/detection.ts';
 import { imageRows } from './rows/images.ts';
 import { memoryRows } from './rows/memory.ts';
@@ -21,6 +22,7 @@ const GROUPS = {
   again: againRows,
   detection: detectionRows,
   images: imageRows,
+  buildpacks: buildpackRows,
   memory: memoryRows,
   throttled: throttledRows,
 };

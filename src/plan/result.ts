@@ -4,7 +4,14 @@ import type { Digest } from '../oci/digest.ts';
 import type { Strategy } from './request.ts';
 import type { Step } from './step.ts';
 
-export type LayerOrigin = 'base' | 'user' | 'launcher' | 'slug' | 'image';
+export type LayerOrigin =
+  | ('base' | 'user' | 'launcher' | 'slug' | 'image')
+  // of a Dockerfile
+  | 'step'
+  // of buildpacks
+  | ('app' | 'buildpack' | 'sbom' | 'launch-config')
+  // of a build command in a nix-shell
+  | 'nix-shell';
 
 export interface ResultLayer {
   readonly digest: Digest;
