@@ -44,6 +44,16 @@ export async function detectDockerfile(
   return rejected(...(await explainAbsence(tree, entries)));
 }
 
+/** The Dockerfile at the root that counts, by the same rules as detection; undefined when there is none. */
+export async function findDockerfile(tree: Tree): Promise<string | undefined> {
+  const entries = await tree.list('');
+  for (const name of DOCKERFILE_NAMES) {
+    const entry = entries.find(({ path }) => path === name);
+    if (entry !== undefined && (await problemOf(tree, entry)) === undefined) return name;
+  }
+  return undefined;
+}
+
 interface Problem {
   readonly path: string;
   readonly text: string;
