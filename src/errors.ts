@@ -135,6 +135,20 @@ export const ERRORS = {
   SECRET_UNREADABLE: user('Check the path, or that the variable is set.'),
   ENGINE_UNSUPPORTED: user('Use another engine with --engine, or leave that out.'),
 
+  // buildpacks
+  BUILDPACKS_NOT_DETECTED: user(
+    'Check that it is the right folder, or name a builder whose buildpacks know the language (--builder IMAGE).',
+  ),
+  BUILDPACK_FAILED: user(
+    'The lines above are from the buildpack; it is the application that it could not build.',
+  ),
+  BUILDER_UNUSABLE: user(
+    'Name another builder (--builder IMAGE), or a newer version of it; `pack builder suggest` lists some.',
+  ),
+  LIFECYCLE_FAILED: infra(
+    'Look at the Docker Engine and its disk; --rebuild starts without the caches of earlier builds.',
+  ),
+
   // registries
   REGISTRY_UNREACHABLE: infra('Check the host name and that the registry answers from this machine.'),
   REGISTRY_TLS: infra('If the registry speaks plain HTTP, name it with --insecure-registry HOST.', false),

@@ -60,7 +60,8 @@ const NOTHING_YET = 'nothing in this version';
 
 /** What each engine is good for now; a statement here must be true of this version. */
 const ENABLES: Readonly<Record<string, string>> = {
-  docker: '`build run`, and docker-daemon: as a place of images',
+  docker: '`build run`, docker-daemon: as a place of images, and buildpacks together with pack',
+  pack: 'buildpacks, together with docker',
 };
 
 /** Looks at the machine. Changes nothing but that the home folder and an empty store are made when they are missing. */
@@ -73,6 +74,7 @@ export async function examine(host: CliHost, signal: AbortSignal): Promise<Docto
   ]);
   const node = examineNode(process.versions.node);
   const ok = node.ok && home.ok && config.ok;
+  const found = (engine: string): boolean => engines.some((each) => each.name === engine && each.found);
   return {
     schemaVersion: 1,
     ok,
@@ -80,7 +82,10 @@ export async function examine(host: CliHost, signal: AbortSignal): Promise<Docto
     node,
     home,
     config,
-    strategies: ['slug', 'image'].map((name) => ({ name, ok, needs: 'nothing but this program' })),
+    strategies: [
+      ...['slug', 'image'].map((name) => ({ name, ok, needs: 'nothing but this program' })),
+      { name: 'buildpacks', ok: ok && found('pack') && found('docker'), needs: 'pack and a Docker Engine' },
+    ],
     engines: engines.map(({ name, found, version, problem }) => ({
       name,
       found,

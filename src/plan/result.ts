@@ -4,7 +4,10 @@ import type { Digest } from '../oci/digest.ts';
 import type { Strategy } from './request.ts';
 import type { Step } from './step.ts';
 
-export type LayerOrigin = 'step' | 'base' | 'user' | 'launcher' | 'slug' | 'image';
+export type LayerOrigin =
+  | ('base' | 'step' | 'user' | 'launcher' | 'slug' | 'image')
+  // of buildpacks
+  | ('app' | 'buildpack' | 'sbom' | 'launch-config');
 
 export interface ResultLayer {
   readonly digest: Digest;

@@ -108,6 +108,8 @@ export const ENGINES = {
   registry: made('registry', () => onPath('registry')),
   buildkit: made('buildkit', findBuildkitd),
   buildx: made('buildx', () => onPath('buildx')),
+  pack: made('pack', () => onPath('pack')),
+  lifecycle: made('lifecycle', () => (onPath('launcher') === undefined ? undefined : onPath('lifecycle'))),
   'debian-base': made('debian-base', () => present(join(TOOLS, 'debian-bookworm.tar.gz'))),
   'node-red': made('node-red', () => present(join(TOOLS, 'node-red'))),
   // not programs, but as easily missing

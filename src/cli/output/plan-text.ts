@@ -74,9 +74,11 @@ function buildpacksRows(plan: BuildpacksPlan): string[][] {
     sourcedRow('builder', plan.builder),
     ['builder digest', plan.builder.digest ?? 'not pinned', ''],
     ...(plan.runImage === null ? [] : [sourcedRow('run image', plan.runImage)]),
+    ...(plan.trustBuilder ? [['builder is trusted', 'yes', from('--allow trust-builder')]] : []),
     ...plan.buildpacks.map((buildpack) => sourcedRow('buildpack', buildpack)),
     ...plan.env.map((name) => [`env ${name}`, 'set', '']),
     ['ignore file', plan.ignoreFile ?? 'none', ''],
+    ['compression', plan.compression, ''],
   ];
 }
 
