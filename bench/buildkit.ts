@@ -25,7 +25,18 @@ export async function startBuildkit(folder: string): Promise<Buildkit | undefine
   const address = `unix://${join(home, 'socket')}`;
   const log = openSync(join(home, 'log'), 'a');
   const worker = ['--oci-worker-net=host', '--containerd-worker=false'];
-  const daemon = spawn(buildkitd, ['--root', join(home, 'root'), '--addr', address, ...worker], {
+  // So that it ends even where the bench is killed.
+  const words = [
+    '--pdeathsig',
+    'TERM',
+    buildkitd,
+    '--root',
+    join(home, 'root'),
+    '--addr',
+    address,
+    ...worker,
+  ];
+  const daemon = spawn('setpriv', words, {
     stdio: ['ignore', log, log],
   });
   closeSync(log);

@@ -69,7 +69,7 @@ const ENGINES: readonly TestedEngine[] = [
 ];
 
 for (const { title, engine, needs, environment, reproducible, secrets } of ENGINES) {
-  describeWith(['docker', 'busybox', 'root', ...needs], `Dockerfiles with ${title}`, () => {
+  describeWith(['docker', 'busybox', 'ps', 'root', ...needs], `Dockerfiles with ${title}`, () => {
     let docker: Docker;
     let home: string;
     let env: Environment;
