@@ -9,6 +9,7 @@ import { describeMachine } from './machine.ts';
 import { againRows } from './rows/again.ts';
 import { buildpackRows } from './rows/buildpacks.ts';
 import { detectionRows } from './rows/detection.ts';
+import { dockerfileRows } from './rows/dockerfile.ts';
 import { imageRows } from './rows/images.ts';
 import { memoryRows } from './rows/memory.ts';
 import { slugRows } from './rows/slug.ts';
@@ -22,6 +23,7 @@ const GROUPS = {
   again: againRows,
   detection: detectionRows,
   images: imageRows,
+  dockerfile: dockerfileRows,
   buildpacks: buildpackRows,
   memory: memoryRows,
   throttled: throttledRows,

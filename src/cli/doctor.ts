@@ -60,7 +60,10 @@ const NOTHING_YET = 'nothing in this version';
 
 /** What each engine is good for now; a statement here must be true of this version. */
 const ENABLES: Readonly<Record<string, string>> = {
-  docker: '`build run`, docker-daemon: as a place of images, and buildpacks together with pack',
+  docker: '`build run`, docker-daemon: as a place of images, Dockerfiles, and buildpacks together with pack',
+  buildctl: 'Dockerfiles, when a BuildKit daemon answers ($BUILDKIT_HOST)',
+  buildx: 'Dockerfiles, with a builder that is not of the docker driver',
+  buildah: 'Dockerfiles',
   pack: 'buildpacks, together with docker',
   nix: 'dockerTools images, and build commands in a nix-shell',
 };
@@ -86,8 +89,13 @@ export async function examine(host: CliHost, signal: AbortSignal): Promise<Docto
     config,
     strategies: [
       ...['slug', 'image'].map((name) => ({ name, ok, needs: 'nothing but this program' })),
-      { name: 'buildpacks', ok: ok && usable('pack') && usable('docker'), needs: 'pack and a Docker Engine' },
+      {
+        name: 'dockerfile',
+        ok: ok && ['buildctl', 'buildx', 'docker', 'buildah'].some(usable),
+        needs: 'BuildKit, buildx, a Docker Engine or Buildah',
+      },
       { name: 'nix', ok: ok && usable('nix'), needs: 'nix 2.4 or later, and bubblewrap' },
+      { name: 'buildpacks', ok: ok && usable('pack') && usable('docker'), needs: 'pack and a Docker Engine' },
     ],
     engines: engines.map(({ name, found, version, problem }) => ({
       name,

@@ -149,7 +149,7 @@ function buildahArguments(
       '--timestamp',
       String(build.epoch),
     ],
-    ...['--file', join(folder, name), '--iidfile', idFile, `--layers=${layers}`],
+    ...['--file', join(folder, name), '--iidfile', idFile, `--layers=${layers}`, '--force-rm'],
     ...(build.noCache ? ['--no-cache'] : []),
     ...(ignoreFile === undefined ? [] : ['--ignorefile', ignoreFile]),
     ...['--platform', build.platform],

@@ -171,6 +171,7 @@ describe('the request', () => {
       env: {},
       file: undefined,
       target: undefined,
+      contexts: {},
       buildArgs: {},
       secrets: [],
       ssh: [],
@@ -200,6 +201,7 @@ describe('the request', () => {
     words.push('--env', 'A=flag', '--env', 'OURS', '--env-file', join(folder, 'x.env'), '--label', 'a=b');
     words.push('--platform', 'linux/arm64', '--compression', 'zstd', '--layer', 'canonical', '--rebuild');
     words.push('--limit', 'maxTotalBytes=2G', '--limit', 'maxMembers=3');
+    words.push('--build-context', 'base:1=oci:base');
     words.push('-f', 'docker/Dockerfile', '--target', 'web', '--build-arg', 'X=1', '--build-arg', 'OURS');
     words.push('--secret', 'id=a,src=/s', '--secret', 'id=b,env=B', '--secret', 'id=C', '--ssh', 'default');
     words.push('--engine', 'buildkit', '--cache-from', 'type=local,src=c', '--cache-to', 'type=inline');
@@ -227,6 +229,7 @@ describe('the request', () => {
       file: 'docker/Dockerfile',
       target: 'web',
       buildArgs: { X: '1', OURS: 'here' },
+      contexts: { 'base:1': 'oci:base' },
       secrets: [
         { id: 'a', from: { kind: 'file', path: '/s' } },
         { id: 'b', from: { kind: 'env', name: 'B' } },

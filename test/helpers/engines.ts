@@ -90,6 +90,8 @@ export const ENGINES = {
   bash: debian('bash'),
   git: debian('git'),
   python3: debian('python3'),
+  ps: debian('ps', 'procps'),
+  'ssh-agent': debian('ssh-agent', 'openssh-client'),
   igzip: debian('igzip', 'isal'),
   pigz: debian('pigz'),
   zstd: debian('zstd'),

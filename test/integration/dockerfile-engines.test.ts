@@ -10,6 +10,9 @@ import { dockerfileApp, SHELL, WEB } from '../helpers/dockerfiles.ts';
 import { describeWith, type EngineName } from '../helpers/engines.ts';
 import { temporaryFolder } from '../helpers/temp.ts';
 
+/** Seconds that nothing else on the machine sleeps. */
+const SLEEP = 54_321 + process.pid;
+
 type Environment = Readonly<Record<string, string>>;
 
 interface TestedEngine {
@@ -66,7 +69,7 @@ const ENGINES: readonly TestedEngine[] = [
 ];
 
 for (const { title, engine, needs, environment, reproducible, secrets } of ENGINES) {
-  describeWith(['docker', 'busybox', 'root', ...needs], `Dockerfiles with ${title}`, () => {
+  describeWith(['docker', 'busybox', 'ps', 'root', ...needs], `Dockerfiles with ${title}`, () => {
     let docker: Docker;
     let home: string;
     let env: Environment;
@@ -169,6 +172,28 @@ CMD ["cat", "/list"]
       ]);
     }, 60_000);
 
+    test('called off, it leaves no container and no process', async () => {
+      const app = await dockerfileApp(`${SHELL}RUN echo started; sleep ${SLEEP}\n`);
+      const child = startCommand([app, '--engine', engine, '--rebuild'], { home, env });
+      let said = '';
+      child.stderr?.on('data', (chunk) => {
+        said += chunk;
+      });
+      await expect.poll(() => said, { timeout: 30_000 }).toContain('| started');
+      const before = await processes();
+      expect(before.some((line) => line.includes(`sleep ${SLEEP}`))).toBe(true);
+      child.kill('SIGINT');
+      expect((await child).exitCode).toBe(130);
+      const left = async () => (await processes()).filter((line) => line.includes(`sleep ${SLEEP}`));
+      await expect.poll(left, { timeout: 20_000 }).toEqual([]);
+      const running = () =>
+        docker.docker('ps', '--quiet', '--filter', 'status=running', '--filter', 'name=^/[0-9a-f]+$');
+      await expect.poll(running, { timeout: 20_000 }).toBe('');
+      if (engine !== 'buildah') return;
+      const { stdout } = await execa('buildah', ['containers', '--quiet'], { env });
+      expect(stdout).toBe('');
+    }, 60_000);
+
     if (reproducible) {
       test('two builds without a cache give one digest', async () => {
         const web = WEB.replace(/HEALTHCHECK .*\n/, '');
@@ -220,6 +245,10 @@ CMD ["cat", "/list"]
       });
     }
   });
+}
+
+async function processes(): Promise<readonly string[]> {
+  return (await execa('ps', ['-eo', 'args'])).stdout.split('\n');
 }
 
 /** All that the runs of a home have logged. */

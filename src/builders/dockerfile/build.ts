@@ -7,6 +7,7 @@ import { formatPlatform } from '../../oci/platform.ts';
 import type { BuildPlan } from '../../plan/build-plan.ts';
 import type { DockerfilePlan } from '../../plan/dockerfile-plan.ts';
 import type { BuildRequest } from '../../plan/request.ts';
+import { contextSize, contextWarning } from '../../source/ignore/context-size.ts';
 import type { BuildContext, Built } from '../builder.ts';
 import { rememberedLayers } from '../compressed-layers.ts';
 import { chooseEngine } from './choose.ts';
@@ -36,6 +37,7 @@ export async function buildDockerfile(plan: BuildPlan, context: BuildContext): P
   say(`with ${engine.description}`);
   const irreproducible = engine.irreproducible(build);
   if (irreproducible !== undefined) say(irreproducible);
+  await warnOfSize(opened, context);
   const events = engineEvents(context.emit, secrets.shown);
   const run = {
     variables: context.engines.variables,
@@ -55,6 +57,12 @@ export async function buildDockerfile(plan: BuildPlan, context: BuildContext): P
       Object.entries(plan.project?.processes ?? {}).map(([name, { value }]) => [name, value]),
     ),
   };
+}
+
+/** Sending what nobody needs is the most common reason for a slow build. */
+async function warnOfSize({ tree, ignore }: OpenedDockerfile, { emit, signal }: BuildContext): Promise<void> {
+  const message = contextWarning(await contextSize(tree, ignore, signal));
+  if (message !== undefined) emit({ type: 'warning', code: 'CONTEXT_LARGE', message });
 }
 
 function demandsOf(
@@ -89,7 +97,7 @@ async function describeBuild(
   const { [SYNTAX_ARGUMENT]: syntax, ...buildArgs } = request.buildArgs;
   return {
     contextFolder: tree.root,
-    contextArchive: () => contextArchive(tree, { ignoreFile, dockerfile: file.value, text }),
+    contextArchive: () => contextArchive(tree, { ignore: opened.ignore, dockerfile: file.value, text }),
     dockerfile: {
       folder,
       name,

@@ -4,12 +4,11 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Header, type Pack, pack } from 'tar-stream';
+import type { Ignore, IgnoreState } from '../../source/ignore/ignore.ts';
 import type { Tree } from '../../source/tree.ts';
-import { type IgnoreMatcher, readIgnoreFile } from './ignore.ts';
 
 export interface ArchivedContext {
-  /** Path below the root. */
-  readonly ignoreFile: string | null;
+  readonly ignore: Ignore;
   /** The Dockerfile's path, and the text that it has for the engine. */
   readonly dockerfile: string;
   readonly text: string;
@@ -28,22 +27,26 @@ export function contextArchive(tree: Tree, context: ArchivedContext): Readable {
   return stream;
 }
 
-async function writeContext(tar: Pack, tree: Tree, { ignoreFile, dockerfile, text }: ArchivedContext) {
-  const ignore = readIgnoreFile(ignoreFile === null ? '' : ((await tree.readText(ignoreFile)) ?? ''));
+async function writeContext(tar: Pack, tree: Tree, { ignore, dockerfile, text }: ArchivedContext) {
   tar.entry({ name: dockerfile, mode: 0o644, mtime: new Date(0) }, text);
-  for await (const path of walk(tree.root, '', ignore)) {
+  for await (const path of walk(tree.root, '', ignore, undefined)) {
     if (path !== dockerfile) await writeEntry(tar, join(tree.root, path), path);
   }
   tar.finalize();
 }
 
-async function* walk(root: string, folder: string, ignore: IgnoreMatcher): AsyncGenerator<string> {
+async function* walk(
+  root: string,
+  folder: string,
+  ignore: Ignore,
+  parent: IgnoreState | undefined,
+): AsyncGenerator<string> {
   const entries = await readdir(join(root, folder), { withFileTypes: true });
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
-    const ignored = ignore.ignores(path);
-    if (!ignored) yield path;
-    if (entry.isDirectory() && (!ignored || ignore.hasExceptions)) yield* walk(root, path, ignore);
+    const state = ignore.step(path, entry.isDirectory(), parent);
+    if (!state.ignored) yield path;
+    if (entry.isDirectory() && !state.prune) yield* walk(root, path, ignore, state);
   }
 }
 

@@ -3,6 +3,8 @@ import { DogwoodError } from '../../errors.ts';
 import type { Project } from '../../plan/project.ts';
 import type { BuildRequest } from '../../plan/request.ts';
 import type { Sourced } from '../../plan/sourced.ts';
+import { parseDockerignore } from '../../source/ignore/dockerignore.ts';
+import { type Ignore, NOTHING_IGNORED } from '../../source/ignore/ignore.ts';
 import type { Source } from '../../source/source.ts';
 import type { Tree } from '../../source/tree.ts';
 import type { PlanContext } from '../builder.ts';
@@ -23,12 +25,14 @@ export interface OpenedDockerfile {
   readonly frontend: string;
   /** Path below the root of the ignore file that counts (BuildKit: the Dockerfile's own, else the root's). */
   readonly ignoreFile: string | null;
+  readonly ignore: Ignore;
 }
 
 /**
  * Opens the Dockerfile that was asked for, that the project's files name, or that lies at the root.
  *
- * Throws SOURCE_UNSUPPORTED, SOURCE_NOT_FOUND, DOCKERFILE_INVALID, TARGET_NOT_FOUND, FRONTEND_REFUSED, SECRET_MISSING.
+ * Throws SOURCE_UNSUPPORTED, SOURCE_NOT_FOUND, DOCKERFILE_INVALID, TARGET_NOT_FOUND, FRONTEND_REFUSED,
+ * SECRET_MISSING, PROJECT_FILE_INVALID.
  */
 export async function openDockerfile(
   source: Source,
@@ -53,10 +57,11 @@ export async function openDockerfile(
   const target = project.target ?? null;
   const stage = findStage(dockerfile, target?.value);
   if (stage === undefined) throw noStage(target?.value ?? '', dockerfile);
-  return {
-    ...{ tree, project, file, dockerfile, target, stage, frontend },
-    ignoreFile: await findIgnoreFile(tree, file.value),
-  };
+  const ignoreFile = await findIgnoreFile(tree, file.value);
+  const patterns = ignoreFile === null ? undefined : await tree.readText(ignoreFile);
+  const ignore =
+    ignoreFile === null || patterns === undefined ? NOTHING_IGNORED : parseDockerignore(patterns, ignoreFile);
+  return { tree, project, file, dockerfile, target, stage, frontend, ignoreFile, ignore };
 }
 
 async function chooseFile(tree: Tree, { file }: Project): Promise<Sourced<string>> {
