@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { createPack } from '../../../src/engines/pack.ts';
 import { openLocalStore } from '../../../src/oci/stores/local.ts';
 import { runBuild } from '../../../src/pipeline/build.ts';
@@ -466,7 +466,10 @@ describeWith(['docker', 'busybox', 'pack', 'lifecycle'], 'the buildpacks builder
         clearCache: false,
         reportFolder: await temporaryFolder(),
       } as const;
-      const image = 'buildpacks-build/wrapped:v1';
+      // pack inspect asks the image's registry as well.
+      const registry = await startRegistry({ kind: 'distribution3' });
+      onTestFinished(() => registry.stop());
+      const image = `${registry.host}/wrapped:v1`;
       const result = await buildImage(image, options, { onPhase: (phase) => phases.push(phase) });
       expect(phases).toEqual(['analyze', 'detect', 'restore', 'build', 'export']);
       if (result.status === 'failed') throw new Error(result.lastLines.join('\n'));
@@ -476,7 +479,7 @@ describeWith(['docker', 'busybox', 'pack', 'lifecycle'], 'the buildpacks builder
         ['web', true],
         ['worker', false],
       ]);
-      await expect(inspect('buildpacks-build/none')).rejects.toMatchObject({ code: 'ENGINE_FAILED' });
+      await expect(inspect(`${registry.host}/none:v1`)).rejects.toMatchObject({ code: 'ENGINE_FAILED' });
     });
 
     test('says its version', async () => {
