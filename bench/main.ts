@@ -8,6 +8,7 @@ import { createInputs } from './inputs.ts';
 import { describeMachine } from './machine.ts';
 import { againRows } from './rows/again.ts';
 import { buildpackRows } from './rows/buildpacks.ts';
+import { detectionRows } from './rows/detection.ts';
 import { imageRows } from './rows/images.ts';
 import { memoryRows } from './rows/memory.ts';
 import { slugRows } from './rows/slug.ts';
@@ -19,6 +20,7 @@ const GROUPS = {
   'start-up': startUpRows,
   slug: slugRows,
   again: againRows,
+  detection: detectionRows,
   images: imageRows,
   buildpacks: buildpackRows,
   memory: memoryRows,

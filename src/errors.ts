@@ -122,6 +122,19 @@ export const ERRORS = {
     'Labels beginning with that prefix are acted on by container runtimes; choose another.',
   ),
 
+  // Dockerfiles
+  DOCKERFILE_INVALID: user('Correct that line; the engine reads the file as the Dockerfile reference says.'),
+  DOCKERFILE_STEP_FAILED: user(
+    'The lines above are what the step said last; the whole output is in the log.',
+  ),
+  TARGET_NOT_FOUND: user('Name one of the stages that the Dockerfile has.'),
+  FRONTEND_REFUSED: user(
+    'Remove the line, use docker/dockerfile:1, or allow that program with --allow remote-frontend.',
+  ),
+  SECRET_MISSING: user('Give it with --secret id=NAME,src=FILE or --secret id=NAME,env=VARIABLE.'),
+  SECRET_UNREADABLE: user('Check the path, or that the variable is set.'),
+  ENGINE_UNSUPPORTED: user('Use another engine with --engine, or leave that out.'),
+
   // buildpacks
   BUILDPACKS_NOT_DETECTED: user(
     'Check that it is the right folder, or name a builder whose buildpacks know the language (--builder IMAGE).',
@@ -134,6 +147,28 @@ export const ERRORS = {
   ),
   LIFECYCLE_FAILED: infra(
     'Look at the Docker Engine and its disk; --rebuild starts without the caches of earlier builds.',
+  ),
+
+  // Nix
+  NIX_EVALUATION_FAILED: user('Correct the Nix expression; `nix eval` shows the same error.'),
+  NIX_BUILD_FAILED: user('The last lines of its log are above; `nix log DERIVATION` shows all of it.'),
+  NIX_ATTRIBUTE_NOT_FOUND: user('Choose one with --attr.'),
+  NIX_ATTRIBUTE_AMBIGUOUS: user('Say which one with --attr NAME, or `[build] attribute` in dogwood.toml.'),
+  NIX_OUTPUT_UNUSABLE: user(
+    'Build it with dockerTools.buildImage, buildLayeredImage or streamLayeredImage of nixpkgs.',
+  ),
+  NIX_INPUT_REFUSED: user(
+    "Pin the input at github:, gitlab:, sourcehut: or below the project, or name its address in `allowed-uris` of this machine's nix.conf.",
+  ),
+  NIX_SHELL_INVALID: user('See docs/nix.md for what a build in a nix-shell needs.'),
+  NIX_SHELL_FAILED: user('The last lines of its log are above.'),
+  NIX_SANDBOX_UNAVAILABLE: infra(
+    'Let this machine make user namespaces (and install bubblewrap), or, if you trust the project, use --allow nix-unsandboxed.',
+    false,
+  ),
+  NIX_PLATFORM_UNAVAILABLE: infra(
+    "Give Nix a remote builder of that system (`builders` in nix.conf), or build for this machine's --platform.",
+    false,
   ),
 
   // registries

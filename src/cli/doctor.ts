@@ -62,6 +62,7 @@ const NOTHING_YET = 'nothing in this version';
 const ENABLES: Readonly<Record<string, string>> = {
   docker: '`build run`, docker-daemon: as a place of images, and buildpacks together with pack',
   pack: 'buildpacks, together with docker',
+  nix: 'dockerTools images, and build commands in a nix-shell',
 };
 
 /** Looks at the machine. Changes nothing but that the home folder and an empty store are made when they are missing. */
@@ -74,7 +75,8 @@ export async function examine(host: CliHost, signal: AbortSignal): Promise<Docto
   ]);
   const node = examineNode(process.versions.node);
   const ok = node.ok && home.ok && config.ok;
-  const found = (engine: string): boolean => engines.some((each) => each.name === engine && each.found);
+  const usable = (name: string): boolean =>
+    engines.some((engine) => engine.name === name && engine.found && engine.problem === undefined);
   return {
     schemaVersion: 1,
     ok,
@@ -84,7 +86,8 @@ export async function examine(host: CliHost, signal: AbortSignal): Promise<Docto
     config,
     strategies: [
       ...['slug', 'image'].map((name) => ({ name, ok, needs: 'nothing but this program' })),
-      { name: 'buildpacks', ok: ok && found('pack') && found('docker'), needs: 'pack and a Docker Engine' },
+      { name: 'buildpacks', ok: ok && usable('pack') && usable('docker'), needs: 'pack and a Docker Engine' },
+      { name: 'nix', ok: ok && usable('nix'), needs: 'nix 2.4 or later, and bubblewrap' },
     ],
     engines: engines.map(({ name, found, version, problem }) => ({
       name,

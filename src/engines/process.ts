@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { DogwoodError } from '../errors.ts';
 
 /** Bytes of each output stream that are kept: the last ones, where a tool says what went wrong. */
@@ -19,6 +19,8 @@ export interface ProcessOptions {
   readonly maxOutputBytes?: number | undefined;
   readonly graceMs?: number | undefined;
   readonly onOutput?: ((stream: 'stdout' | 'stderr', bytes: Uint8Array) => void) | undefined;
+  /** Takes standard output, as fast as it is read; `stdout` of the result is then empty. It is ended with it. */
+  readonly output?: Writable | undefined;
 }
 
 export interface ProcessResult {
@@ -144,7 +146,8 @@ export async function runProcess(
   };
   // A stray child that holds our pipes would keep us waiting for an end that never comes.
   child.nodeChildProcess.once('exit', group.sweep);
-  child.stdout?.on('data', collect('stdout', stdout));
+  if (options.output === undefined) child.stdout?.on('data', collect('stdout', stdout));
+  else if (child.stdout) drain(child.stdout, options.output);
   child.stderr?.on('data', collect('stderr', stderr));
   feed(child.stdin, options.input);
   try {
@@ -166,6 +169,17 @@ export async function runProcess(
   } finally {
     group.release();
   }
+}
+
+/** Who reads no further wants nothing more: what the tool still writes is thrown away, so that it can end. */
+function drain(stdout: Readable, output: Writable): void {
+  stdout.on('error', () => {});
+  output.on('error', () => {});
+  output.once('close', () => {
+    stdout.unpipe(output);
+    stdout.resume();
+  });
+  stdout.pipe(output);
 }
 
 /** A tool that stops reading early is no failure of the pipe: its exit code says what happened. */

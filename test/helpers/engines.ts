@@ -72,6 +72,12 @@ function findDockerd(): string | undefined {
   return isRoot() && needs.every((name) => onPath(name) !== undefined) ? onPath('dockerd') : undefined;
 }
 
+/** A BuildKit daemon with its client, run privately by `buildkit.ts`. */
+function findBuildkitd(): string | undefined {
+  const needs = ['buildctl', 'runc', 'setpriv'];
+  return isRoot() && needs.every((name) => onPath(name) !== undefined) ? onPath('buildkitd') : undefined;
+}
+
 export const ENGINES = {
   // programs of Debian 12
   skopeo: debian('skopeo'),
@@ -89,6 +95,9 @@ export const ENGINES = {
   zstd: debian('zstd'),
   openssl: debian('openssl'),
   htpasswd: debian('htpasswd', 'apache2-utils'),
+  nix: debian('nix', 'nix-bin'),
+  bwrap: debian('bwrap', 'bubblewrap'),
+  'bash-static': debian('bash-static'),
   busybox: {
     find: () => [onPath('busybox')].find((path) => path !== undefined && isStatic(path)),
     how: 'apt-get install --no-install-recommends busybox-static',
@@ -102,6 +111,8 @@ export const ENGINES = {
   registry: made('registry', () => onPath('registry')),
   pack: made('pack', () => onPath('pack')),
   lifecycle: made('lifecycle', () => (onPath('launcher') === undefined ? undefined : onPath('lifecycle'))),
+  buildkit: made('buildkit', findBuildkitd),
+  buildx: made('buildx', () => onPath('buildx')),
   'debian-base': made('debian-base', () => present(join(TOOLS, 'debian-bookworm.tar.gz'))),
   'node-red': made('node-red', () => present(join(TOOLS, 'node-red'))),
   // not programs, but as easily missing

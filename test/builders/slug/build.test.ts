@@ -173,7 +173,8 @@ describe('the same slug again', () => {
       const { emit, logger } = environment;
       const plan = await slugBuilder.plan(spied, request, context);
       const { temp, makeFolder, store: sink } = session;
-      const run = { ...context, source: spied, request, temp, makeFolder, sink, emit, logger };
+      const readSecret = async () => new Uint8Array();
+      const run = { ...context, source: spied, request, temp, makeFolder, readSecret, sink, emit, logger };
       const image = await slugBuilder.build(plan, run);
       return { digest: image.descriptor.digest, opens };
     });
