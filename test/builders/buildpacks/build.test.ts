@@ -10,6 +10,7 @@ import { planBuild } from '../../../src/pipeline/plan.ts';
 import type { BuildEvent } from '../../../src/plan/events.ts';
 import type { BuildRequest } from '../../../src/plan/request.ts';
 import type { SucceededBuild } from '../../../src/plan/result.ts';
+import { startCommand } from '../../../src/plan/start.ts';
 import { type TestBuilder, testApp, testBuilder } from '../../helpers/buildpacks-builder.ts';
 import { type Docker, dockerEngine } from '../../helpers/docker.ts';
 import { describeWith } from '../../helpers/engines.ts';
@@ -97,6 +98,10 @@ describeWith(['docker', 'busybox', 'pack', 'lifecycle'], 'the buildpacks builder
         ...['base', 'buildpack', 'sbom', 'app', 'launcher', 'launch-config', 'launch-config'],
       ]);
       expect(await answerOf('buildpacks-build/answers:v1', engine)).toBe('hello from a buildpack\n');
+      const contract = { contract: 'buildpacks', commands: result.processes } as const;
+      const { entrypoint = [], arguments: words = [] } = startCommand(contract, ['echo', 'a command']);
+      const run = ['run', '--rm', '--entrypoint', ...entrypoint, 'buildpacks-build/answers:v1', ...words];
+      expect(await engine.docker(...run)).toBe('a command');
       const phases = ['analyze', 'detect', 'restore', 'build', 'export'];
       const tasks = events.filter((event) => event.type === 'task');
       expect(tasks.map(({ id, state }) => `${id} ${state}`)).toEqual(
