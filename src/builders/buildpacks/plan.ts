@@ -35,10 +35,13 @@ export async function planBuildpacks(
   const builder = chooseBuilder(request, project);
   const descriptor = await readDescriptor(tree);
   await refuseForeignBuildpacks(project.buildpacks, descriptor, tree);
+  const runImage = chooseRunImage(request, project);
+  // The network comes last: what is refused is refused at once.
+  const digest = await builderDigest(builder.value, request.platform, context);
   const details: BuildpacksPlan = {
     strategy: 'buildpacks',
-    builder: { ...builder, digest: await builderDigest(builder.value, request.platform, context) },
-    runImage: chooseRunImage(request, project),
+    builder: { ...builder, digest },
+    runImage,
     // Those of project.toml are read by pack itself, along with what else stands there about them.
     buildpacks: project.buildpacks.filter(({ from }) => from !== DESCRIPTOR),
     env: Object.keys(request.env).sort(),
