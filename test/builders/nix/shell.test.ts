@@ -189,8 +189,8 @@ describeWith(['nix', 'bwrap', 'bash-static', 'busybox', 'python3', 'root'], 'a b
       signal: controller.signal,
       emit: (event) => event.type === 'log' && event.line === 'going to sleep' && resolve(),
     });
-    const failing = expect(runBuild(buildRequest(source), environment)).resolves.toMatchObject({
-      error: { code: 'CANCELLED' },
+    const failing = expect(runBuild(buildRequest(source), environment)).rejects.toMatchObject({
+      code: 'CANCELLED',
     });
     await begun;
     await expect.poll(() => processes(/sleep 987656/)).toContain('sleep 987656');
