@@ -1,12 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { findProgram, run } from './programs.ts';
 
 export interface Docker {
+  /** For other programs that shall speak to this daemon. */
+  readonly environment: Readonly<Record<string, string>>;
   /** Runs the client against the bench's own daemon; gives the seconds it took. */
   run(...args: readonly string[]): Promise<number>;
   stop(): Promise<void>;
@@ -55,11 +57,17 @@ export async function startDocker(folder: string): Promise<Docker | undefined> {
     await wait(100);
   }
   return {
+    environment,
     run: docker,
     async stop() {
       const ended = once(daemon, 'exit');
       daemon.kill('SIGTERM');
       await ended;
+      // Of containers that ran; a mount point cannot be removed.
+      const mounts = (await readFile('/proc/mounts', 'utf8'))
+        .split('\n')
+        .map((line) => line.split(' ')[1] ?? '');
+      for (const mount of mounts) if (mount.startsWith(`${home}/`)) await run('umount', ['--lazy', mount]);
     },
   };
 }

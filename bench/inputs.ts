@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, readdir, rename, stat } from 'node:fs/promises';
+import { mkdir, readdir, rename, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
@@ -23,6 +23,8 @@ export interface Inputs {
   slug(megabytes: number): Promise<string>;
   /** A docker-archive as Nix's dockerTools stream it: uncompressed, `<sha256>/layer.tar` first, manifest.json last. */
   dockerArchive(megabytes: number, layers: number): Promise<string>;
+  /** A source tree with a Dockerfile and so many small files, a hundred to a folder. */
+  tree(files: number): Promise<string>;
 }
 
 /** Inputs are made once and kept in `folder`. The same machine and sizes give the same bytes. */
@@ -51,7 +53,19 @@ export function createInputs(folder: string, log: (line: string) => void): Input
       kept(`docker-archive-${megabytes}-${layers}-${VERSION}.tar`, (path) =>
         writeDockerArchive(path, (megabytes * 1_000_000) / layers, layers),
       ),
+    tree: (files) => kept(`tree-${files}-${VERSION}`, (path) => writeTree(path, files)),
   };
+}
+
+async function writeTree(root: string, files: number): Promise<void> {
+  const perFolder = 100;
+  for (let folder = 0; folder < files / perFolder; folder++) {
+    const path = join(root, `part-${folder % 20}`, `module-${folder}`);
+    await mkdir(path, { recursive: true });
+    for (let file = 0; file < perFolder; file++)
+      await writeFile(join(path, `file-${file}.js`), '// nothing\n');
+  }
+  await writeFile(join(root, 'Dockerfile'), 'FROM scratch\nCOPY . /\n');
 }
 
 interface File {

@@ -7,6 +7,8 @@ import type { Result } from './compare.ts';
 import { createInputs } from './inputs.ts';
 import { describeMachine } from './machine.ts';
 import { againRows } from './rows/again.ts';
+import { buildpackRows } from './rows/buildpacks.ts';
+import { detectionRows } from './rows/detection.ts';
 import { imageRows } from './rows/images.ts';
 import { memoryRows } from './rows/memory.ts';
 import { slugRows } from './rows/slug.ts';
@@ -18,7 +20,9 @@ const GROUPS = {
   'start-up': startUpRows,
   slug: slugRows,
   again: againRows,
+  detection: detectionRows,
   images: imageRows,
+  buildpacks: buildpackRows,
   memory: memoryRows,
   throttled: throttledRows,
 };

@@ -70,6 +70,13 @@ export const ERRORS = {
   PROJECT_FILE_INVALID: user(
     'Correct the file; `docs/configuration.md` lists what dogwood.toml may hold and what is read of others.',
   ),
+  GIT_REPOSITORY_NOT_FOUND: user('Check the address; hosts also hide a private repository this way.', 404),
+  GIT_REF_NOT_FOUND: user('Name a branch, a tag or a whole commit id behind #, as in #main.', 404),
+  GIT_DENIED: auth(
+    'Let git read it without asking (credential helper, SSH agent, known_hosts), or write USER:TOKEN@ in front of the host.',
+  ),
+  GIT_UNREACHABLE: infra('Check the host name, and that the host answers from this machine.'),
+  GIT_FAILED: infra('Try the same with `git clone`; what git says there is the whole story.', false),
 
   // content-addressed bytes
   DIGEST_INVALID: user('A digest is written sha256: and 64 lower-case hexadecimal digits.', 400),
@@ -114,6 +121,32 @@ export const ERRORS = {
   LABEL_RESERVED: user(
     'Labels beginning with that prefix are acted on by container runtimes; choose another.',
   ),
+
+  // Dockerfiles
+  DOCKERFILE_INVALID: user('Correct that line; the engine reads the file as the Dockerfile reference says.'),
+  DOCKERFILE_STEP_FAILED: user(
+    'The lines above are what the step said last; the whole output is in the log.',
+  ),
+  TARGET_NOT_FOUND: user('Name one of the stages that the Dockerfile has.'),
+  FRONTEND_REFUSED: user(
+    'Remove the line, use docker/dockerfile:1, or allow that program with --allow remote-frontend.',
+  ),
+  SECRET_MISSING: user('Give it with --secret id=NAME,src=FILE or --secret id=NAME,env=VARIABLE.'),
+  SECRET_UNREADABLE: user('Check the path, or that the variable is set.'),
+  ENGINE_UNSUPPORTED: user('Use another engine with --engine, or leave that out.'),
+
+  // buildpacks
+  BUILDPACKS_NOT_DETECTED: user(
+    'Check that it is the right folder, or name a builder whose buildpacks know the language (--builder IMAGE).',
+  ),
+  BUILDPACK_FAILED: user(
+    'The lines above are from the buildpack; it is the application that it could not build.',
+  ),
+  BUILDER_UNUSABLE: user(
+    'Name another builder (--builder IMAGE), or a newer version of it; `pack builder suggest` lists some.',
+  ),
+  LIFECYCLE_FAILED: infra(
+    'Look at the Docker Engine and its disk; --rebuild starts without the caches of earlier builds.',
 
   // Nix
   NIX_EVALUATION_FAILED: user('Correct the Nix expression; `nix eval` shows the same error.'),

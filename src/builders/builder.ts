@@ -9,7 +9,7 @@ import type { BuildPlan } from '../plan/build-plan.ts';
 import type { Finding } from '../plan/detection.ts';
 import type { Emit } from '../plan/events.ts';
 import type { Project } from '../plan/project.ts';
-import type { BuildRequest, Strategy } from '../plan/request.ts';
+import type { BuildRequest, SecretSource, Strategy } from '../plan/request.ts';
 import type { LayerOrigin, SlugOutcome } from '../plan/result.ts';
 import type { ArchiveSource, Source } from '../source/source.ts';
 import type { Tree } from '../source/tree.ts';
@@ -68,6 +68,8 @@ export interface BuildContext extends PlanContext {
   readonly source: Source;
   /** Holds the values of what the plan only names. */
   readonly request: BuildRequest;
+  /** The value of a build secret. Throws SECRET_UNREADABLE. */
+  readSecret(source: SecretSource): Promise<Uint8Array>;
   /** A new, empty, private folder that is removed with the run. */
   makeFolder(): Promise<string>;
   /** Files of a moment. */

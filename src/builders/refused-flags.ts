@@ -14,6 +14,7 @@ const FLAGS = {
   '--file': (request) => request.file !== undefined,
   '--target': (request) => request.target !== undefined,
   '--build-arg': (request) => given(request.buildArgs),
+  '--build-context': (request) => given(request.contexts),
   '--secret': (request) => given(request.secrets),
   '--ssh': (request) => given(request.ssh),
   '--engine': (request) => request.engine !== 'auto',

@@ -36,6 +36,12 @@ export function createSourceCommand() {
     )
     .addOption(
       new Option(
+        '--build-context <name=image>',
+        'an image that the Dockerfile names, taken from oci:DIR, local:NAME, ... (repeatable)',
+      ).argParser(collect((text) => parsePair('--build-context', text))),
+    )
+    .addOption(
+      new Option(
         '--secret <id=name[,src=file|,env=var]>',
         'a secret that steps may mount (repeatable)',
       ).argParser(collect(parseSecret)),

@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import { isUtf8 } from 'node:buffer';
+import { createReadStream } from 'node:fs';
 import { DogwoodError } from '../errors.ts';
 import { isProcessType } from '../plan/procfile.ts';
 import type { BuildRequest } from '../plan/request.ts';
@@ -34,6 +35,7 @@ export async function createBuildRequest(
     file: flags.file,
     target: flags.target,
     buildArgs: Object.fromEntries((flags.buildArg ?? []).map((text) => readBuildArg(text, environment))),
+    contexts: Object.fromEntries(flags.buildContext ?? []),
     secrets: flags.secret ?? [],
     ssh: flags.ssh ?? [],
     engine: flags.engine,
@@ -92,9 +94,18 @@ export async function readVariables(
   return values;
 }
 
+/** More than any environment holds; a device would be read for ever. */
+const MAX_ENV_FILE_BYTES = 4 * 1024 * 1024;
+
 async function readEnvFile(file: string): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
   try {
-    return await readFile(file, 'utf8');
+    for await (const chunk of createReadStream(file)) {
+      chunks.push(chunk as Buffer);
+      size += (chunk as Buffer).length;
+      if (size > MAX_ENV_FILE_BYTES) break;
+    }
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code;
     const missing = code === 'ENOENT' || code === 'ENOTDIR';
@@ -104,6 +115,13 @@ async function readEnvFile(file: string): Promise<string> {
       { hint: 'Check the path.', cause },
     );
   }
+  if (size > MAX_ENV_FILE_BYTES) {
+    throw new DogwoodError('USAGE', `--env-file ${file}: it has more than ${MAX_ENV_FILE_BYTES} bytes`);
+  }
+  const bytes = Buffer.concat(chunks);
+  // Read loosely, a value would be another in the image than in the file.
+  if (!isUtf8(bytes)) throw new DogwoodError('USAGE', `--env-file ${file}: it is not UTF-8`);
+  return bytes.toString('utf8');
 }
 
 /** https://reproducible-builds.org/specs/source-date-epoch: seconds since 1970; 0 where nobody says. */

@@ -60,8 +60,9 @@ const NOTHING_YET = 'nothing in this version';
 
 /** What each engine is good for now; a statement here must be true of this version. */
 const ENABLES: Readonly<Record<string, string>> = {
+  docker: '`build run`, docker-daemon: as a place of images, and buildpacks together with pack',
+  pack: 'buildpacks, together with docker',
   nix: 'dockerTools images, and build commands in a nix-shell',
-  docker: '`build run`, and docker-daemon: as a place of images',
 };
 
 /** Looks at the machine. Changes nothing but that the home folder and an empty store are made when they are missing. */
@@ -74,8 +75,8 @@ export async function examine(host: CliHost, signal: AbortSignal): Promise<Docto
   ]);
   const node = examineNode(process.versions.node);
   const ok = node.ok && home.ok && config.ok;
-  const usable = (name: string): boolean =>
-    engines.some((engine) => engine.name === name && engine.found && engine.problem === undefined);
+  const found = (engine: string): boolean =>
+    engines.some((each) => each.name === engine && each.found && each.problem === undefined);
   return {
     schemaVersion: 1,
     ok,
@@ -85,7 +86,8 @@ export async function examine(host: CliHost, signal: AbortSignal): Promise<Docto
     config,
     strategies: [
       ...['slug', 'image'].map((name) => ({ name, ok, needs: 'nothing but this program' })),
-      { name: 'nix', ok: ok && usable('nix'), needs: 'nix 2.4 or later, and bubblewrap' },
+      { name: 'nix', ok: ok && found('nix'), needs: 'nix 2.4 or later, and bubblewrap' },
+      { name: 'buildpacks', ok: ok && found('pack') && found('docker'), needs: 'pack and a Docker Engine' },
     ],
     engines: engines.map(({ name, found, version, problem }) => ({
       name,

@@ -79,7 +79,7 @@ function chooseCommand(host: CliHost): { readonly entry: Chosen; readonly rest: 
 function refuseUnknownCommand(word: string): void {
   if (!/^[a-z][a-z-]*$/.test(word) || existsSync(resolve(word))) return;
   const close = COMMANDS.map(({ name }) => name).filter((name) => editDistance(word, name) <= 2);
-  throw new DogwoodError('USAGE', `${word} is neither a command nor a path here`, {
+  throw new DogwoodError('USAGE', `${word.slice(0, 100)} is neither a command nor a path here`, {
     hint:
       close.length > 0
         ? `Did you mean ${close.map((name) => `\`build ${name}\``).join(' or ')}?`

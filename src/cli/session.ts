@@ -153,6 +153,7 @@ function createEnvironment(
     dockerConfig: dockerConfigFolder(host),
     dockerHost: host.environment.DOCKER_HOST || undefined,
     engineVariables: engineVariables(host.environment),
+    variable: (name) => host.environment[name],
     insecureRegistries: [...(flags.insecureRegistry ?? []), ...config.insecureRegistries],
     clock: host.clock,
     ...run,

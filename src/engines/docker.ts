@@ -1,8 +1,10 @@
 import { addAbortSignal, type Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { DogwoodError } from '../errors.ts';
+import type { DockerBuildOptions } from './docker-build.ts';
 import type { ContainerOptions } from './docker-container.ts';
 import { type DockerAddress, describeAddress, parseDockerHost } from './docker-host.ts';
+import type { DockerfileBuild, EngineRun } from './dockerfile-engine.ts';
 
 /** A Docker Engine that answered. */
 export interface DockerEngine {
@@ -16,6 +18,12 @@ export interface DockerEngine {
   loadImage(archive: Readable, signal?: AbortSignal): Promise<readonly string[]>;
   /** An image as a docker-archive. Throws IMAGE_NOT_FOUND. */
   exportImage(name: string, signal?: AbortSignal): Promise<Readable>;
+  /** Is it Podman, which speaks the same API and has no BuildKit? */
+  readonly isPodman: boolean;
+  /** Builds a Dockerfile; gives the image's id. See `docker-build.ts`. */
+  buildImage(build: DockerfileBuild, run: EngineRun, options: DockerBuildOptions): Promise<string>;
+  /** Removes an image that nothing else uses; what cannot be removed stays. */
+  removeImage(id: string): Promise<void>;
   /** Runs a container to its end and removes it; gives the application's exit code. */
   run(options: ContainerOptions): Promise<number>;
 }
@@ -155,6 +163,17 @@ function createEngine(docker: Docker, address: DockerAddress, version: Docker.Do
         async () => (await docker.getImage(name).get()) as Readable,
       );
       return signal === undefined ? archive : addAbortSignal(signal, archive);
+    },
+    isPodman: (version.Components ?? []).some(({ Name }) => /podman/i.test(Name)),
+    async buildImage(build, run, options) {
+      const { buildImage } = await import('./docker-build.ts');
+      return buildImage(docker, build, run, options);
+    },
+    async removeImage(id) {
+      await docker
+        .getImage(id)
+        .remove()
+        .catch(() => {});
     },
     async run(options) {
       const { runContainer } = await import('./docker-container.ts');

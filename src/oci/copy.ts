@@ -69,7 +69,7 @@ export async function copy(
     options.platform === undefined
       ? descriptor
       : await resolvePlatform(from, descriptor, options.platform, signal);
-  const run = createRun(from, to, options, signal, failure);
+  const run = createRun(from, to, { ...options, root }, signal, failure);
   try {
     await run.copyNode(root, 0);
   } catch (error) {
@@ -103,7 +103,7 @@ interface Run {
 function createRun(
   from: Target,
   to: Target,
-  { concurrency = 4, onEvent }: CopyOptions,
+  { concurrency = 4, onEvent, tag: rootTag, root }: CopyOptions & { readonly root: Descriptor },
   signal: AbortSignal,
   failure: AbortController,
 ): Run {
@@ -120,7 +120,8 @@ function createRun(
     limit(async () => {
       signal.throwIfAborted();
       const onBytes = onEvent && ((count: number) => onEvent({ type: 'bytes', descriptor, count }));
-      const put = () => to.put(content, descriptor, { signal, onBytes });
+      const tag = descriptor === root ? rootTag : undefined;
+      const put = () => to.put(content, descriptor, { signal, onBytes, tag });
       done(descriptor, (await tellingDamage(from, descriptor, put)).outcome);
     });
 

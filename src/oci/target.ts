@@ -12,6 +12,8 @@ export interface PutOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called as bytes pass, with how many. */
   readonly onBytes?: ((count: number) => void) | undefined;
+  /** The tag that a manifest or index is about to get: a registry takes both in one request. `tag` is called still. */
+  readonly tag?: string | undefined;
 }
 
 export interface PutResult {

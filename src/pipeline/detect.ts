@@ -83,7 +83,8 @@ async function explain(look: Look, chosen: Strategy, asked: Asked | undefined): 
         : `${asked.by} ${asked.by === '--strategy' ? `${chosen} was given` : `asks for ${chosen}`}`;
   const finding = await glance(look, chosen);
   if (finding === undefined) return { reason: why, evidence: [] };
-  if (isChosen) return { reason: why, evidence: finding.evidence };
+  const file = asked === undefined || asked.by.startsWith('--') ? [] : [asked.by];
+  if (isChosen) return { reason: why, evidence: [...file, ...finding.evidence] };
   const also = finding.applies ? 'it would apply too' : 'it would not apply';
   return { reason: `${why}; ${also}: ${finding.reason}`, evidence: finding.evidence };
 }

@@ -14,6 +14,8 @@ export interface PipelineEnvironment {
   readonly dockerHost: string | undefined;
   /** The variables of ours that engines may see (`engines/environment.ts`). */
   readonly engineVariables: Readonly<Record<string, string>>;
+  /** One variable of ours, for a secret whose value is in it. */
+  readonly variable: (name: string) => string | undefined;
   /** Registry hosts that may be spoken to in plain HTTP (`--insecure-registry`). */
   readonly insecureRegistries: readonly string[];
   /** Milliseconds, monotonic. */

@@ -35,7 +35,9 @@ export function parseImageName(text: string, bare: BareMeans): ImageName {
 
 function required(rest: string, text: string): string {
   if (rest !== '') return rest;
-  throw new DogwoodError('REFERENCE_INVALID', `${JSON.stringify(text)} names no image`);
+  throw new DogwoodError('REFERENCE_INVALID', `${JSON.stringify(text)} names no image`, {
+    hint: 'Write what the transport asks for behind its colon, as in oci:DIR[:TAG] or docker-archive:FILE.',
+  });
 }
 
 function registry(text: string): ImageName {

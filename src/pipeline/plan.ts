@@ -2,7 +2,7 @@ import type { PlanContext } from '../builders/builder.ts';
 import { builders } from '../builders/index.ts';
 import type { Digest } from '../oci/digest.ts';
 import { type BuildPlan, planDigest } from '../plan/build-plan.ts';
-import type { Candidate } from '../plan/detection.ts';
+import type { Candidate, Detection } from '../plan/detection.ts';
 import type { BuildRequest, Strategy } from '../plan/request.ts';
 import { chosenBuilder, detect } from './detect.ts';
 import type { PipelineEnvironment } from './environment.ts';
@@ -28,15 +28,12 @@ export function planBuild(request: BuildRequest, environment: PipelineEnvironmen
     const context = planContext(session, request);
     const detection = await detect(source, request, builders, context);
     const plan = await chosenBuilder(detection, builders, source).plan(source, request, context);
-    const { strategy } = plan;
-    return {
-      schemaVersion: 1,
-      strategy,
-      candidates: detection.candidates,
-      plan,
-      planDigest: planDigest(plan),
-    };
+    return planDocument(detection, plan);
   });
+}
+
+export function planDocument({ candidates }: Detection, plan: BuildPlan): PlanDocument {
+  return { schemaVersion: 1, strategy: plan.strategy, candidates, plan, planDigest: planDigest(plan) };
 }
 
 /** What builders may use before anything is built. */

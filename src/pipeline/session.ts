@@ -59,6 +59,9 @@ function openSession(environment: PipelineEnvironment): Session {
         stdin: environment.stdin,
         temp: session.temp,
         openUrl: (url) => openUrl(url, { http, signal }),
+        makeFolder: session.makeFolder,
+        engineVariables: environment.engineVariables,
+        note: (message) => environment.emit({ type: 'note', step: 'source', message }),
         signal,
       });
       if (source.kind !== 'image') session.defer(source.dispose);

@@ -1,7 +1,9 @@
 import { PassThrough } from 'node:stream';
 import { connectDocker, type DockerEngine } from '../engines/docker.ts';
+import { DogwoodError } from '../errors.ts';
 import { writeDockerArchive } from '../oci/archives/docker-archive.ts';
 import { writeOciArchive } from '../oci/archives/oci-archive.ts';
+import { checkArchivePath } from '../oci/archives/write-tar.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { openStagedLayout } from '../oci/stores/staged-layout.ts';
 import type { Target } from '../oci/target.ts';
@@ -17,6 +19,7 @@ export async function openWritable(
 ): Promise<Place> {
   const { dockerHost, signal } = session.environment;
   const { temp } = session;
+  if (name.transport === 'oci' || name.transport === 'oci-archive') checkTag(name.name);
   if (name.transport === 'local') {
     return { kind: 'store', target: await session.openStore(), tag: name.name };
   }
@@ -38,6 +41,7 @@ export async function openWritable(
       },
     };
   }
+  await checkArchivePath(name.path);
   const label = `${name.transport}:${name.path}`;
   return {
     kind: 'whole',
@@ -78,6 +82,18 @@ export async function loadIntoEngine(
     stream.destroy();
     await writing;
   }
+}
+
+// image-spec annotations.md, org.opencontainers.image.ref.name; the length is ours.
+const REF_NAME = /^[A-Za-z0-9]+(?:(?:[-._:@+/]|--)[A-Za-z0-9]+)*$/;
+const MAX_REF_NAME = 255;
+
+/** Read is what others wrote; written is what others can read. */
+function checkTag(tag: string | undefined): void {
+  if (tag === undefined || (tag.length <= MAX_REF_NAME && REF_NAME.test(tag))) return;
+  throw new DogwoodError('REFERENCE_INVALID', `${JSON.stringify(tag.slice(0, 160))} is no tag`, {
+    hint: 'A tag is letters and digits, with single - . _ : @ + or / between them.',
+  });
 }
 
 /** Docker's names always have a tag. */

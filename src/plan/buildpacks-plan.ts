@@ -1,4 +1,5 @@
 import type { Digest } from '../oci/digest.ts';
+import type { CompressionChoice } from './request.ts';
 import type { Sourced } from './sourced.ts';
 
 export interface BuildpacksPlan {
@@ -11,8 +12,11 @@ export interface BuildpacksPlan {
   readonly buildpacks: readonly Sourced<string>[];
   /** Names of the variables that the buildpacks see. */
   readonly env: readonly string[];
+  /** All phases may run in the builder's own container, credentials in reach; else pack asks its own list. */
+  readonly trustBuilder: boolean;
   /** Path of project.toml below the root. */
   readonly descriptor: string | null;
   /** The file whose patterns leave files out: project.toml or .slugignore. */
   readonly ignoreFile: string | null;
+  readonly compression: CompressionChoice;
 }

@@ -8,6 +8,8 @@ export interface StageBase {
   readonly reference: string;
   /** Of the one platform's manifest; null where it could not be reached, or the reference holds an unknown argument. */
   readonly digest: Digest | null;
+  /** Where it is taken from, with its transport, when --build-context says so. */
+  readonly from: string | null;
 }
 
 export interface DockerfilePlan {
@@ -23,6 +25,9 @@ export interface DockerfilePlan {
   readonly buildArgs: readonly string[];
   readonly secrets: readonly SecretSource[];
   readonly bases: readonly StageBase[];
+  /** What the target stage says of the user and the signal that its processes get. */
+  readonly user: Sourced<string> | null;
+  readonly stopSignal: Sourced<string> | null;
   /** The ignore file that counts, as a path below the root. */
   readonly ignoreFile: string | null;
 }

@@ -10,7 +10,9 @@ const BUILDPACKS_LABEL = 'io.buildpacks.build.metadata';
 const ours = z.record(z.string(), z.string());
 const text = z.union([z.string(), z.array(z.string())]).nullish();
 const buildpacks = z.object({
-  processes: z.array(z.object({ type: z.string(), command: text, args: text })).nullish(),
+  processes: z
+    .array(z.object({ type: z.string(), command: text, args: text, direct: z.boolean().nullish() }))
+    .nullish(),
 });
 
 /** The process types that an image says it has; none for images that neither we nor buildpacks made. */
@@ -20,11 +22,19 @@ export function readImageProcesses(config: ImageConfig): ImageProcesses {
   if (own !== undefined) return { contract: 'launcher', commands: own };
   const metadata = readLabel(labels[BUILDPACKS_LABEL], buildpacks);
   if (metadata === undefined) return { contract: 'none', commands: {} };
-  const commands = (metadata.processes ?? []).map(({ type, command, args }) => {
-    return [type, [command ?? [], args ?? []].flat().join(' ')] as const;
+  const commands = (metadata.processes ?? []).map(({ type, command, args, direct }) => {
+    const words = [args ?? []].flat().map(quote);
+    // A command that is a string, or is not run directly, is a line for a shell; the arguments stand behind it.
+    const isLine = typeof command === 'string' || direct === false;
+    const line = [command ?? []].flat().map((word) => (isLine ? word : quote(word)));
+    return [type, [...line, ...words].join(' ')] as const;
   });
   return { contract: 'buildpacks', commands: Object.fromEntries(commands) };
 }
+
+/** A word as a shell reads it back. */
+const quote = (word: string): string =>
+  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 
 /** Anyone may set a label of that name; what cannot be read is not ours. */
 function readLabel<T>(label: string | undefined, schema: z.ZodType<T>): T | undefined {

@@ -62,6 +62,8 @@ export interface BuildRequest {
   /** Stage of the Dockerfile that becomes the image. */
   readonly target?: string | undefined;
   readonly buildArgs: Readonly<Record<string, string>>;
+  /** Images that the Dockerfile names and that are taken from elsewhere: its name to an image with its transport. */
+  readonly contexts: Readonly<Record<string, string>>;
   readonly secrets: readonly SecretSource[];
   /** Agents that a step may reach (`RUN --mount=type=ssh`): `default`, or ID=SOCKET. */
   readonly ssh: readonly string[];

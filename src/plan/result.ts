@@ -4,7 +4,12 @@ import type { Digest } from '../oci/digest.ts';
 import type { Strategy } from './request.ts';
 import type { Step } from './step.ts';
 
-export type LayerOrigin = 'base' | 'user' | 'launcher' | 'slug' | 'image' | 'nix-shell';
+export type LayerOrigin =
+  | ('base' | 'user' | 'launcher' | 'slug' | 'image')
+  // of a Dockerfile
+  | 'step'
+  // of buildpacks
+  | ('app' | 'buildpack' | 'sbom' | 'launch-config');
 
 export interface ResultLayer {
   readonly digest: Digest;

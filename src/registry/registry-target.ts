@@ -1,5 +1,5 @@
 import type { Content, Expectation } from '../oci/content.ts';
-import type { Digest } from '../oci/digest.ts';
+import { type Digest, digestAlgorithm } from '../oci/digest.ts';
 import { isManifestOrIndexType } from '../oci/media-types.ts';
 import { formatReference, type Reference, registryHost } from '../oci/reference.ts';
 import type { PutOptions, PutResult, Target } from '../oci/target.ts';
@@ -34,6 +34,7 @@ export function createRegistryTarget(options: RegistryTargetOptions): RegistryTa
   const { registry, repository: name } = options.reference;
   const repository: Repository = { registry, repository: name };
   const sent = createRecentDocuments();
+  const tagged = new Map<string, Digest>();
   let access = options.access ?? 'pull';
   const reading = (signal: AbortSignal | undefined) => ({
     scopes: [access === 'push' ? pushScope(name) : pullScope(name)],
@@ -55,7 +56,11 @@ export function createRegistryTarget(options: RegistryTargetOptions): RegistryTa
       const existing = await existingManifest(client, repository, expected, put.signal);
       if (existing !== undefined) return existing;
       const document = await readManifest(content, expected, this.name);
-      await sendManifest(client, repository, document.descriptor.digest, document, put.signal);
+      const { digest } = document.descriptor;
+      // Put by a tag, a registry chooses the algorithm, and a manifest that is named otherwise would not be found.
+      const tag = digestAlgorithm(digest) === 'sha256' ? put.tag : undefined;
+      await sendManifest(client, repository, tag ?? digest, document, put.signal);
+      if (tag !== undefined) tagged.set(tag, digest);
       put.onBytes?.(document.bytes.length);
       sent.add(document);
       return { descriptor: document.descriptor, outcome: 'sent' };
@@ -63,6 +68,7 @@ export function createRegistryTarget(options: RegistryTargetOptions): RegistryTa
     resolve: (reference, signal) => resolveManifest(client, repository, reference, reading(signal)),
     async tag(descriptor, tag, signal) {
       access = 'push';
+      if (tagged.get(tag) === descriptor.digest) return;
       // A tag that is right already is left alone: it may be one that must not move (buildkit#3776).
       const current = await resolveManifest(client, repository, tag, reading(signal));
       if (current?.digest === descriptor.digest) return;

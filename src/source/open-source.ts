@@ -1,11 +1,13 @@
 import { createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
-import { basename, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { DogwoodError } from '../errors.ts';
 import { stampFile } from '../oci/stores/local-index.ts';
 import { spool } from '../oci/stores/spool.ts';
 import type { TempFiles } from '../oci/stores/temp-files.ts';
+import { openGitSource } from './git.ts';
+import { type GitAddress, localGitAddress, parseGitAddress } from './git-address.ts';
 import { type RemoteAnswer, remoteContent } from './remote.ts';
 import type { ArchiveSource, Source } from './source.ts';
 import { openTree } from './tree.ts';
@@ -26,27 +28,59 @@ export interface SourceEnvironment {
   readonly temp: TempFiles;
   /** GETs an http(s) URL; throws FETCH_*. */
   readonly openUrl: (url: string, signal: AbortSignal) => Promise<RemoteAnswer>;
+  /** A new, empty, private folder that is removed with the run. */
+  readonly makeFolder: () => Promise<string>;
+  /** What engines may see of our environment. */
+  readonly engineVariables: Readonly<Record<string, string>>;
+  /** Is told what somebody may want to know of a source that was opened well. */
+  readonly note: (message: string) => void;
   readonly signal: AbortSignal;
 }
 
 /**
  * What the user named, ready to be looked at: a bare word is a path, `-` standard input, http(s) an archive by URL,
- * and an image has its transport (cli.md, SOURCE). Throws USAGE, SOURCE_NOT_FOUND, SOURCE_UNREADABLE, SOURCE_UNSUPPORTED.
+ * what is written as a Git address a commit, and an image has its transport (cli.md, SOURCE).
+ * Throws USAGE, SOURCE_NOT_FOUND, SOURCE_UNREADABLE, SOURCE_UNSUPPORTED, GIT_*.
  */
 export async function openSource(text: string, environment: SourceEnvironment): Promise<Source> {
   if (text === '-') return openStandardInput(environment);
   if (isImageSource(text)) return { kind: 'image', name: text, reference: text };
+  const address = parseGitAddress(text);
+  if (address !== undefined) return fetchSource(address, environment);
   if (/^https?:\/\//.test(text)) return openRemote(text, environment);
-  if (text.startsWith('git@') || text.startsWith('heroku:')) {
-    throw new DogwoodError(
-      'SOURCE_UNSUPPORTED',
-      `this version cannot read ${text.slice(0, text.search(/[@:]/))} sources`,
-      {
-        hint: 'Hand over a slug, an image archive or an image with its transport.',
-      },
-    );
+  if (text.startsWith('heroku:')) {
+    throw new DogwoodError('SOURCE_UNSUPPORTED', 'this version cannot read heroku sources', {
+      hint: 'Hand over a slug, an image archive or an image with its transport.',
+    });
   }
-  return openPath(text);
+  return (await openLocalRepository(text, environment)) ?? openPath(text);
+}
+
+async function fetchSource(address: GitAddress, environment: SourceEnvironment): Promise<Source> {
+  return openGitSource(address, {
+    folder: await environment.makeFolder(),
+    variables: environment.engineVariables,
+    signal: environment.signal,
+    note: environment.note,
+  });
+}
+
+/** `PATH.git#REF:DIR`, and a bare repository: its files are in its commits. */
+async function openLocalRepository(
+  text: string,
+  environment: SourceEnvironment,
+): Promise<Source | undefined> {
+  const [, path, fragment] = /^([^#]*\.git\/?)(?:#(.*))?$/.exec(text) ?? [];
+  if (path === undefined || !(await isRepository(resolve(path)))) return undefined;
+  return fetchSource(localGitAddress(resolve(path), fragment ?? ''), environment);
+}
+
+/** gitrepository-layout(5): what git itself asks for. */
+async function isRepository(path: string): Promise<boolean> {
+  const found = await Promise.all(
+    ['HEAD', 'objects', 'refs'].map((name) => stat(join(path, name)).catch(() => undefined)),
+  );
+  return found.every((entry) => entry !== undefined);
 }
 
 async function openPath(text: string): Promise<Source> {
@@ -129,9 +163,6 @@ async function openRemote(url: string, environment: SourceEnvironment): Promise<
     });
   }
   const { origin, pathname } = address;
-  if (pathname.endsWith('.git') || url.includes('.git#')) {
-    throw new DogwoodError('SOURCE_UNSUPPORTED', 'this version cannot read git sources');
-  }
   const remote = await remoteContent(() => environment.openUrl(url, environment.signal));
   return {
     kind: 'archive',

@@ -19,11 +19,26 @@ export interface ArchiveSource {
   dispose(): Promise<void>;
 }
 
+/** Where a tree was fetched from, so exactly that the same one can be had again. */
+export interface TreeOrigin {
+  readonly kind: 'git';
+  /** Without credentials. */
+  readonly repository: string;
+  /** Full id of the commit. */
+  readonly commit: string;
+  /** As asked for. */
+  readonly ref: string | null;
+  /** Folder below the root of the repository. */
+  readonly folder: string | null;
+}
+
 /** A folder: of this machine, or fetched into a private one. */
 export interface TreeSource {
   readonly kind: 'tree';
   readonly name: string;
   readonly tree: Tree;
+  /** Undefined for folders of this machine, which may change at any time. */
+  readonly origin?: TreeOrigin | undefined;
   /** Removes what was fetched. */
   dispose(): Promise<void>;
 }

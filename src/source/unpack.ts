@@ -39,17 +39,9 @@ export async function unpackArchive(
   const compression = sniffCompression(await archive.head(64));
   const stream = await archive.content.open();
   const unpacked = join(folder, 'unpacked');
-  const writer = createTreeWriter(unpacked);
   try {
-    const reader = createTarReader(writer, { limits: options.limits });
-    for await (const chunk of uncompressed(stream, compression, archive.name, options)) {
-      options.signal.throwIfAborted();
-      reader.write(chunk);
-    }
-    reader.end();
-    writer.finish();
+    await unpackTar(uncompressed(stream, compression, archive.name, options), unpacked, options);
   } finally {
-    writer.close();
     stream.destroy();
   }
   const entries = await readdir(unpacked, { withFileTypes: true });
@@ -57,6 +49,26 @@ export async function unpackArchive(
   const root = join(folder, 'source');
   await rename(only === undefined ? unpacked : join(unpacked, only), root);
   return root;
+}
+
+/** Writes the members of a tar archive below a folder that is made for them. Throws TAR_*, LIMIT_EXCEEDED, DISK_FULL. */
+export async function unpackTar(
+  chunks: AsyncIterable<Uint8Array>,
+  folder: string,
+  { limits, signal }: { readonly limits: TarLimits; readonly signal: AbortSignal },
+): Promise<void> {
+  const writer = createTreeWriter(folder);
+  try {
+    const reader = createTarReader(writer, { limits });
+    for await (const chunk of chunks) {
+      signal.throwIfAborted();
+      reader.write(chunk);
+    }
+    reader.end();
+    writer.finish();
+  } finally {
+    writer.close();
+  }
 }
 
 function uncompressed(

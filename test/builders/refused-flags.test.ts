@@ -13,6 +13,7 @@ test.each<readonly [string, Partial<BuildRequest>]>([
   ['--file', { file: 'Dockerfile' }],
   ['--target', { target: 'web' }],
   ['--build-arg', { buildArgs: { A: '1' } }],
+  ['--build-context', { contexts: { base: 'oci:base' } }],
   ['--secret', { secrets: [{ id: 'a', from: { kind: 'env', name: 'A' } }] }],
   ['--ssh', { ssh: ['default'] }],
   ['--engine', { engine: 'docker' }],

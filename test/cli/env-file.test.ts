@@ -1,6 +1,11 @@
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { readVariables } from '../../src/cli/build-request.ts';
 import { parseEnvFile } from '../../src/cli/env-file.ts';
+import { temporaryFolder } from '../helpers/temp.ts';
 
 describe('parseEnvFile', () => {
   test('reads what docs/configuration.md says', () => {
@@ -58,4 +63,18 @@ describe('parseEnvFile', () => {
       }),
     );
   });
+});
+
+test.runIf(existsSync('/dev/zero'))('a file that never ends, or is not UTF-8, is refused', async () => {
+  const latin1 = join(await temporaryFolder(), 'latin1.env');
+  await writeFile(latin1, Buffer.from('NAME=gr\u00fcn', 'latin1'));
+  for (const [file, message] of [
+    ['/dev/zero', 'more than 4194304 bytes'],
+    [latin1, 'not UTF-8'],
+  ] as const) {
+    await expect(readVariables({ envFile: [file] }, {})).rejects.toMatchObject({
+      code: 'USAGE',
+      message: expect.stringContaining(message),
+    });
+  }
 });

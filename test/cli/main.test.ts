@@ -155,6 +155,21 @@ describe('failures', () => {
     expect(child.status).toBe(3);
   });
 
+  test.each([
+    [['-o', 'oci-archive:missing/x.tar'], 'STORE_UNWRITABLE', 3],
+    [['-o', 'docker-archive:.'], 'STORE_UNWRITABLE', 3],
+    [['-o', 'oci:out:bad tag'], 'REFERENCE_INVALID', 2],
+    [['-o', `oci-archive:x.tar:${'x'.repeat(300)}`], 'REFERENCE_INVALID', 2],
+    [['-o', 'oci:'], 'REFERENCE_INVALID', 2],
+  ])('a place that cannot be is told before anything is built: %j', async (words, code, expected) => {
+    const { exitCode, stdout } = await run([SLUG, '--base', 'scratch', ...words, '--json']);
+    expect(exitCode).toBe(expected);
+    const { error } = failureDocument.parse(JSON.parse(stdout));
+    expect(error).toMatchObject({ code, step: 'source' });
+    expect(error.hint).not.toContain('HOST/');
+    expect(existsSync(join(folder, 'out'))).toBe(false);
+  });
+
   test('an image that is not there', async () => {
     const { exitCode, stderr } = await run(['inspect', 'local:none']);
     expect(exitCode).toBe(1);
@@ -345,7 +360,10 @@ describe('doctor', () => {
     await script('pack', 'echo 1.2.3; exit 1');
     const environment = { PATH: tools, DOCKER_HOST: `unix://${folder}/none.sock` };
     const { stdout } = await run(['doctor', '--json'], environment);
-    const found = document.parse(JSON.parse(stdout)).engines.filter((engine) => engine.found);
+    const report = document.parse(JSON.parse(stdout));
+    const buildpacks = report.strategies.find(({ name }) => name === 'buildpacks');
+    expect(buildpacks).toEqual({ name: 'buildpacks', ok: false, needs: 'pack and a Docker Engine' });
+    const found = report.engines.filter((engine) => engine.found);
     expect(found.map(({ name, version }) => [name, version])).toEqual([
       ['buildctl', '0.34.2'],
       ['git', '2.39.5'],

@@ -72,6 +72,12 @@ function findDockerd(): string | undefined {
   return isRoot() && needs.every((name) => onPath(name) !== undefined) ? onPath('dockerd') : undefined;
 }
 
+/** A BuildKit daemon with its client, run privately by `buildkit.ts`. */
+function findBuildkitd(): string | undefined {
+  const needs = ['buildctl', 'runc', 'setpriv'];
+  return isRoot() && needs.every((name) => onPath(name) !== undefined) ? onPath('buildkitd') : undefined;
+}
+
 export const ENGINES = {
   // programs of Debian 12
   skopeo: debian('skopeo'),
@@ -103,6 +109,10 @@ export const ENGINES = {
   // built from Go modules (test/tools) or fetched once into the tools folder
   crane: made('crane', () => onPath('crane')),
   registry: made('registry', () => onPath('registry')),
+  pack: made('pack', () => onPath('pack')),
+  lifecycle: made('lifecycle', () => (onPath('launcher') === undefined ? undefined : onPath('lifecycle'))),
+  buildkit: made('buildkit', findBuildkitd),
+  buildx: made('buildx', () => onPath('buildx')),
   'debian-base': made('debian-base', () => present(join(TOOLS, 'debian-bookworm.tar.gz'))),
   'node-red': made('node-red', () => present(join(TOOLS, 'node-red'))),
   // not programs, but as easily missing

@@ -9,6 +9,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { startBuildkit } from './buildkit-daemon.ts';
 import { startDocker } from './docker-daemon.ts';
 import { unmountUnder } from './mounts.ts';
 import type { SharedThing } from './shared-things.ts';
@@ -21,7 +22,10 @@ export interface Shared {
   readonly endInShell: string;
 }
 
-const makers: Readonly<Record<SharedThing, (folder: string) => Promise<Shared>>> = { docker: startDocker };
+const makers: Readonly<Record<SharedThing, (folder: string) => Promise<Shared>>> = {
+  docker: startDocker,
+  buildkit: startBuildkit,
+};
 
 /** vitest's global set-up; what it returns is the tear-down. */
 export async function setup(): Promise<() => Promise<void>> {

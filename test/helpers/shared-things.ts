@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 
 /** What the whole run shares; `run-folder.ts` makes each when it is first asked for. */
-export type SharedThing = 'docker';
+export type SharedThing = 'docker' | 'buildkit';
 
 /** The folder of this run of the tests; removed, with everything in it, when the run ends. */
 export function runFolder(): string {

@@ -23,6 +23,8 @@ test("an image of buildpacks by the lifecycle's, whichever platform API wrote th
       { type: 'web', command: ['node', 'x'], args: ['--fast'], direct: true },
       // Before platform API 0.10 a command is a string.
       { type: 'worker', command: 'node y', args: null },
+      { type: 'clock', command: ['sh', '-c', 'echo "it\'s $PORT"'], args: null, direct: true },
+      { type: 'old', command: ['run $PORT'], args: ['a b'], direct: false },
     ],
   };
   const processes = readImageProcesses(
@@ -30,7 +32,12 @@ test("an image of buildpacks by the lifecycle's, whichever platform API wrote th
   );
   expect(processes).toEqual({
     contract: 'buildpacks',
-    commands: { web: 'node x --fast', worker: 'node y' },
+    commands: {
+      web: 'node x --fast',
+      worker: 'node y',
+      clock: `sh -c 'echo "it'\\''s $PORT"'`,
+      old: "run $PORT 'a b'",
+    },
   });
   expect(startProcess(processes, 'worker')).toEqual({ entrypoint: ['/cnb/process/worker'] });
   expect(startCommand(processes, ['ls'])).toEqual({

@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createHttpClient, type HttpClientOptions } from '../../src/net/http.ts';
 import { bytesContent, type Content } from '../../src/oci/content.ts';
+import { parseDigest } from '../../src/oci/digest.ts';
 import { MEDIA_TYPES } from '../../src/oci/media-types.ts';
 import { createRegistryClient } from '../../src/registry/http.ts';
 import { createRegistryTarget } from '../../src/registry/registry-target.ts';
@@ -337,6 +339,25 @@ describe('a manifest on its way into a registry', () => {
       `PUT ${path}/v1`,
     ]);
     expect(server.requests.at(-1)?.headers['content-type']).toBe(MEDIA_TYPES.ociManifest);
+  });
+
+  it('is put once when the tag it will get is known', async () => {
+    const server = await registry();
+    const target = targetAt(server.host);
+    const manifest = blobOf('{"schemaVersion":2}', MEDIA_TYPES.ociManifest);
+    await target.put(bytesContent(manifest.bytes), manifest.descriptor, { tag: 'v1' });
+    await target.tag(manifest.descriptor, 'v1');
+    expect(slice(server.lines())).toEqual([`HEAD ${path}/${manifest.descriptor.digest}`, `PUT ${path}/v1`]);
+  });
+
+  it('is put by its digest all the same when a registry would name it by another', async () => {
+    const server = await registry();
+    const target = targetAt(server.host);
+    const text = '{"schemaVersion":2}';
+    const digest = parseDigest(`sha512:${createHash('sha512').update(text).digest('hex')}`);
+    const descriptor = { mediaType: MEDIA_TYPES.ociManifest, digest, size: text.length };
+    await target.put(bytesContent(Buffer.from(text)), descriptor, { tag: 'v1' });
+    expect(slice(server.lines())).toContain(`PUT ${path}/${digest}`);
   });
 
   it('leaves a tag alone that is right already', async () => {

@@ -7,6 +7,11 @@ import type { Tree } from '../../source/tree.ts';
 import type { PlanContext } from '../builder.ts';
 import { nameOfSignal, SIGNALS } from './signals.ts';
 
+/** Entries of the two levels below the root that are looked at, and how many of what is found is named. */
+const MAX_ENTRIES = 5_000;
+const SHOWN = 5;
+const SOURCES_OF_OTHERS = new Set(['node_modules', 'vendor', '.git']);
+
 const rejected = (reason: string, evidence: readonly string[] = []): Finding => ({
   applies: false,
   reason,
@@ -46,7 +51,7 @@ export async function detectBuildpacks(
       evidence: unique(known.map(({ name }) => name)),
     };
   }
-  return rejected(...explainAbsence(languages, names));
+  return rejected(...(await explainAbsence(tree, languages, names)));
 }
 
 /** Files at the root; a link that leads out of the source is none. */
@@ -72,10 +77,11 @@ function configuration(
   return undefined;
 }
 
-function explainAbsence(
+async function explainAbsence(
+  tree: Tree,
   languages: readonly { readonly language: string; readonly name: string }[],
   names: readonly string[],
-): [string, string[]] {
+): Promise<[string, string[]]> {
   if (languages.length > 0) {
     const [found, evidence] = [languages.map(({ language }) => language), languages.map(({ name }) => name)];
     return [
@@ -86,8 +92,30 @@ function explainAbsence(
   if (names.includes('Procfile')) {
     return ['a Procfile says how to run an app, not what it is made of', ['Procfile']];
   }
-  if (names.length === 0) return ['there is no file at the root', []];
+  const parts = await findParts(tree);
+  if (parts.length > 0) {
+    return [
+      'no file at the root belongs to a language; the folders of these are projects of their own',
+      parts,
+    ];
+  }
   return ['no file at the root belongs to a language that buildpacks know', []];
+}
+
+/** Files of languages in the two levels below the root: a mono-repo, of which one part has to be handed over. */
+async function findParts(tree: Tree): Promise<string[]> {
+  const found: string[] = [];
+  await tree.walk(
+    ({ path, kind }) => {
+      const segments = path.split('/');
+      const name = segments.at(-1) ?? '';
+      const isSign = SIGNALS.some((signal) => nameOfSignal(signal, [name]) !== undefined);
+      if (kind === 'file' && isSign) found.push(path);
+      return segments.length <= 2 && !SOURCES_OF_OTHERS.has(name);
+    },
+    { maxEntries: MAX_ENTRIES },
+  );
+  return found.sort().slice(0, SHOWN);
 }
 
 const list = (words: readonly string[]): string =>

@@ -66,7 +66,7 @@ async function look(bytes: Readable, reading: SlugReading, isHead: boolean): Pro
   const inspector = createSlugInspector();
   const reader = createTarReader(inspector, { limits: reading.limits });
   try {
-    for await (const chunk of gunzipStrict(bytes, { maxRatio: reading.limits.maxRatio }).output) {
+    for await (const chunk of gunzipStrict(bytes, { maxRatio: reading.limits.maxRatio, lent: true }).output) {
       reader.write(chunk);
       if (inspector.outside > 0) return rejected('members lie outside app/');
       if (inspector.signs.length > 0) return accepted(inspector.signs);

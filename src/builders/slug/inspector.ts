@@ -1,5 +1,5 @@
 import { DogwoodError } from '../../errors.ts';
-import type { TarEntry } from '../../oci/tar/entry.ts';
+import type { TarEntry, TarPlacement } from '../../oci/tar/entry.ts';
 import type { TarHandler } from '../../oci/tar/reader.ts';
 import type { Owner } from './user.ts';
 
@@ -34,7 +34,11 @@ export function isInApp(path: string): boolean {
 }
 
 /** What would have to change in this entry before it may be part of an image; undefined when nothing. */
-function neededChange(entry: TarEntry, owner: Owner, folders: ReadonlySet<string>): string | undefined {
+function neededChange(
+  entry: TarEntry,
+  owner: Owner,
+  placement: TarPlacement | undefined,
+): string | undefined {
   if (!isInApp(entry.path)) return 'lies outside app/';
   if (entry.uid !== owner.uid || entry.gid !== owner.gid) {
     return `belongs to ${entry.uid}:${entry.gid}, others to ${owner.uid}:${owner.gid}`;
@@ -49,8 +53,8 @@ function neededChange(entry: TarEntry, owner: Owner, folders: ReadonlySet<string
     return (entry.mode & 0o700) === 0o700 ? undefined : 'cannot be written by its owner';
   }
   // A folder that is not in the archive would be made by the runtime, and belong to root.
-  const parent = entry.path.slice(0, entry.path.lastIndexOf('/'));
-  return folders.has(parent) ? undefined : `comes before its folder ${parent}/`;
+  if (placement?.parentIsMember) return undefined;
+  return `comes before its folder ${entry.path.slice(0, entry.path.lastIndexOf('/'))}/`;
 }
 
 function signOf(path: string): string | undefined {
@@ -61,7 +65,6 @@ function signOf(path: string): string | undefined {
 
 /** Watches a slug's entries as they stream: may its bytes be kept, which processes does it name, is it a slug at all? */
 export function createSlugInspector(): SlugInspector {
-  const folders = new Set<string>();
   const signs = new Set<string>();
   let owner: Owner | undefined;
   let change: string | undefined;
@@ -82,7 +85,7 @@ export function createSlugInspector(): SlugInspector {
     get outside() {
       return outside;
     },
-    entry(entry) {
+    entry(entry, placement) {
       // As a layer it would make /app a link to anywhere, or a file that no process can start in.
       if (entry.path === 'app' && entry.type !== 'directory') {
         throw new DogwoodError('SLUG_UNRECOGNISED', `${entry.rawPath} is no folder, so this is no slug`);
@@ -90,7 +93,7 @@ export function createSlugInspector(): SlugInspector {
       inProcfile = entry.path === PROCFILE && entry.type === 'file';
       if (inProcfile) procfile = [];
       owner ??= { uid: entry.uid, gid: entry.gid };
-      const needed = change === undefined ? neededChange(entry, owner, folders) : undefined;
+      const needed = change === undefined ? neededChange(entry, owner, placement) : undefined;
       if (needed !== undefined) change = `${entry.rawPath || './'} ${needed}`;
       if (!isInApp(entry.path)) {
         // `tar -C app/.. .` begins with an entry for the root itself, which says nothing of what it is about.
@@ -98,8 +101,7 @@ export function createSlugInspector(): SlugInspector {
         return;
       }
       members += 1;
-      if (entry.type === 'directory') folders.add(entry.path);
-      else files += 1;
+      if (entry.type !== 'directory') files += 1;
       const sign = signOf(entry.path);
       if (sign !== undefined) signs.add(sign);
     },

@@ -94,7 +94,7 @@ export async function putSlugLayer(
     : await knownVerdict(source, options.reading, context.facts, context.signal);
   if (options.mode === 'canonical') return putTranscoded(source, known, 'asked for', options, context);
   const kept = known
-    ? await putKnown(source, known, context)
+    ? await putKnown(source, known, options, context)
     : await putWhileInspecting(source, options, context);
   if ('descriptor' in kept) return kept;
   if (options.mode === 'keep') {
@@ -110,10 +110,10 @@ interface NotKept {
   readonly change: string;
 }
 
-function keptLayer(verdict: SlugVerdict, owner: Owner): SlugLayer {
+function keptLayer(verdict: SlugVerdict, diffId: Digest, owner: Owner): SlugLayer {
   return {
     descriptor: { mediaType: ociLayerType('gzip'), digest: verdict.digest, size: verdict.size },
-    diffId: verdict.diffId,
+    diffId,
     owner,
     kept: true,
     change: null,
@@ -125,10 +125,12 @@ function keptLayer(verdict: SlugVerdict, owner: Owner): SlugLayer {
 async function putKnown(
   source: ArchiveSource,
   verdict: SlugVerdict,
+  options: SlugLayerOptions,
   context: BuildContext,
 ): Promise<SlugLayer | NotKept> {
   if (!verdict.keep) return { change: verdict.change ?? 'an earlier run said so' };
-  const layer = keptLayer(verdict, verdict.keep);
+  if (verdict.diffId === null) return await putWhileInspecting(source, options, context);
+  const layer = keptLayer(verdict, verdict.diffId, verdict.keep);
   await context.sink.put(source.content, layer.descriptor, transfer(context, verdict.size));
   return layer;
 }
@@ -155,10 +157,11 @@ async function putWhileInspecting(
   if ('change' in put) return put;
   if (!pass) throw new Error('a sink took a slug without reading it');
   const { digest, size } = put.descriptor;
-  const verdict: SlugVerdict = { ...(await pass.verdict()), digest, size };
+  const found = await pass.verdict();
+  const verdict: SlugVerdict = { ...found, digest, size };
   if (!verdict.keep) return { change: verdict.change ?? 'unknown' };
   await remember(verdict, source, options.reading, context.facts);
-  return keptLayer(verdict, verdict.keep);
+  return keptLayer(verdict, found.diffId, verdict.keep);
 }
 
 async function putTranscoded(
@@ -191,7 +194,10 @@ async function putTranscoded(
 
   let transcoding: Transcoding | undefined;
   const open = async (): Promise<Readable> => {
-    transcoding = transcode(await source.content.open(), options.reading, options.canonicalOwner);
+    const slug = await source.content.open();
+    // Compressors copy what they take.
+    const lent = compression !== 'none';
+    transcoding = transcode(slug, options.reading, options.canonicalOwner, { lent });
     return Readable.from(compress(transcoding.output, { compression }), {
       objectMode: false,
       highWaterMark: READ_BYTES,
@@ -203,7 +209,8 @@ async function putTranscoded(
     transfer(context, null),
   );
   if (!transcoding) throw new Error('a sink took a layer without reading it');
-  const verdict: SlugVerdict = transcoding.pass.verdict();
+  const found = transcoding.pass.verdict();
+  const verdict: SlugVerdict = { ...found, diffId: known?.digest === found.digest ? known.diffId : null };
   const diffId = transcoding.diff.digest();
   await remember(verdict, source, options.reading, context.facts);
   const { digest, size } = descriptor;

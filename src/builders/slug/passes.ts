@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { PassThrough, Readable } from 'node:stream';
+import type { DecoderUse } from '../../oci/compression/decoder.ts';
 import { gunzipStrict } from '../../oci/compression/gzip-framing.ts';
 import { createDigester, type Digest } from '../../oci/digest.ts';
 import { createTarReader, type TarHandler } from '../../oci/tar/reader.ts';
@@ -45,7 +46,7 @@ export function keepPass(source: Readable, reading: SlugReading): KeepPass {
   const inspection = (async () => {
     const diff = createDigester();
     const reader = createTarReader(inspector, { limits: reading.limits });
-    const member = gunzipStrict(branch, { maxRatio: reading.limits.maxRatio });
+    const member = gunzipStrict(branch, { maxRatio: reading.limits.maxRatio, lent: true });
     for await (const bytes of member.output) {
       diff.update(bytes);
       reader.write(bytes);
@@ -81,21 +82,25 @@ export function keepPass(source: Readable, reading: SlugReading): KeepPass {
 }
 
 export interface InflatePass {
-  /** The tar inside, in step with the inspection. */
+  /** The tar inside, in step with the inspection; each piece is valid until the next one is asked for when lent. */
   readonly tar: AsyncIterable<Uint8Array>;
   /** After `tar` has ended. */
-  verdict(): Inspection & { readonly diffId: Digest; readonly digest: Digest; readonly size: number };
+  verdict(): Inspection & { readonly digest: Digest; readonly size: number };
 }
 
 /**
  * Inflates a slug and puts it through the strict reader, telling `also` of every entry and its bytes. For the
- * transcoder: the verdict comes from the same pass.
+ * transcoder: the verdict comes from the same pass. The tar inside is not hashed, it becomes no layer.
  */
-export function inflatePass(source: Readable, reading: SlugReading, also: TarHandler): InflatePass {
+export function inflatePass(
+  source: Readable,
+  reading: SlugReading,
+  also: TarHandler,
+  { lent = false }: DecoderUse = {},
+): InflatePass {
   const inspector = createSlugInspector();
   const slug = createDigester();
-  const diff = createDigester();
-  let verdict: (Inspection & { diffId: Digest; digest: Digest; size: number }) | undefined;
+  let verdict: (Inspection & { digest: Digest; size: number }) | undefined;
 
   async function* hashed(): AsyncGenerator<Uint8Array> {
     for await (const chunk of source as AsyncIterable<Buffer>) {
@@ -107,9 +112,9 @@ export function inflatePass(source: Readable, reading: SlugReading, also: TarHan
   async function* tar(): AsyncGenerator<Uint8Array> {
     const reader = createTarReader(
       {
-        entry(entry) {
-          inspector.entry(entry);
-          also.entry(entry);
+        entry(entry, placement) {
+          inspector.entry(entry, placement);
+          also.entry(entry, placement);
         },
         data(bytes) {
           inspector.data(bytes);
@@ -119,9 +124,8 @@ export function inflatePass(source: Readable, reading: SlugReading, also: TarHan
       },
       { limits: reading.limits },
     );
-    const member = gunzipStrict(hashed(), { maxRatio: reading.limits.maxRatio });
+    const member = gunzipStrict(hashed(), { maxRatio: reading.limits.maxRatio, lent });
     for await (const bytes of member.output) {
-      diff.update(bytes);
       reader.write(bytes);
       yield bytes;
     }
@@ -132,7 +136,6 @@ export function inflatePass(source: Readable, reading: SlugReading, also: TarHan
       ...found,
       keep: several === undefined ? found.keep : null,
       change: found.change ?? several ?? null,
-      diffId: diff.digest(),
       digest: slug.digest(),
       size: slug.size,
     };

@@ -1,10 +1,12 @@
 import type { Readable } from 'node:stream';
 import { DogwoodError } from '../../errors.ts';
+import type { DecoderUse } from '../../oci/compression/decoder.ts';
 import { createDigester, type Digester } from '../../oci/digest.ts';
 import type { TarEntry } from '../../oci/tar/entry.ts';
 import type { TarHandler } from '../../oci/tar/reader.ts';
 import { createTarWriter } from '../../oci/tar/writer.ts';
 import { isInApp } from './inspector.ts';
+import { createOutputBlocks, type OutputBlocks } from './output-blocks.ts';
 import { type InflatePass, inflatePass, type SlugReading } from './passes.ts';
 import type { Owner } from './user.ts';
 
@@ -19,16 +21,15 @@ export interface Transcoding {
   readonly pass: InflatePass;
 }
 
-/** Collects the canonical form of each entry as it is read. */
-function canonicalHandler(owner: Owner, emit: (bytes: Uint8Array) => void): TarHandler {
+/** Writes the canonical form of each entry as it is read. */
+function canonicalHandler(owner: Owner, output: OutputBlocks): TarHandler {
   const writer = createTarWriter();
-  const folders = new Set<string>();
   let copying = false;
   let padding = 0;
 
   const write = (entry: TarEntry): void => {
     const isFile = entry.type === 'file';
-    emit(
+    output.add(
       writer.header({
         path: entry.path,
         type: entry.type,
@@ -42,16 +43,15 @@ function canonicalHandler(owner: Owner, emit: (bytes: Uint8Array) => void): TarH
     padding = isFile ? entry.size : 0;
   };
 
-  const folder = (path: string, template: TarEntry): void => {
-    if (folders.has(path)) return;
-    const parent = path.lastIndexOf('/');
-    if (parent > 0) folder(path.slice(0, parent), template);
-    folders.add(path);
-    write({ ...template, path, type: 'directory', mode: 0o755, linkTarget: undefined });
+  /** The `count` innermost folders above a member, which nothing before it named. */
+  const addFolders = (path: string, count: number, template: TarEntry): void => {
+    const parent = path.slice(0, path.lastIndexOf('/'));
+    if (count > 1) addFolders(parent, count - 1, template);
+    write({ ...template, path: parent, type: 'directory', mode: 0o755, linkTarget: undefined });
   };
 
   return {
-    entry(entry) {
+    entry(entry, placement) {
       copying = false;
       if (!isInApp(entry.path)) return;
       if (entry.type === 'hardlink' && !isInApp(entry.linkTarget ?? '')) {
@@ -61,12 +61,11 @@ function canonicalHandler(owner: Owner, emit: (bytes: Uint8Array) => void): TarH
           `the hard link ${entry.rawPath} names ${entry.linkTarget}, which lies outside app/`,
         );
       }
-      const parent = entry.path.lastIndexOf('/');
-      if (parent > 0) folder(entry.path.slice(0, parent), entry);
+      if (placement === undefined) throw new Error('a slug is read by the strict rules');
+      if (placement.newParents > 0) addFolders(entry.path, placement.newParents, entry);
       if (entry.type === 'directory') {
         // A folder that was needed by its content before it came keeps the form it was given then.
-        if (folders.has(entry.path)) return;
-        folders.add(entry.path);
+        if (placement.followsContent) return;
         write(entry.path === 'app' ? { ...entry, mode: entry.mode | 0o700 } : entry);
         return;
       }
@@ -74,10 +73,10 @@ function canonicalHandler(owner: Owner, emit: (bytes: Uint8Array) => void): TarH
       copying = entry.type === 'file';
     },
     data(bytes) {
-      if (copying) emit(bytes);
+      if (copying) output.add(bytes);
     },
     endEntry() {
-      if (copying) emit(writer.padding(padding));
+      if (copying) output.add(writer.padding(padding));
       copying = false;
     },
   };
@@ -87,30 +86,30 @@ function canonicalHandler(owner: Owner, emit: (bytes: Uint8Array) => void): TarH
  * Rewrites a slug entry by entry: only app/, canonical headers, one owner, no setuid; a folder that the archive left
  * out is added before what lies in it, since a runtime would make it as root. Order and times are the slug's own.
  * The output throws what the strict reader refuses, and TAR_LINK_UNSAFE for a hard link to what is left out.
+ *
+ * @param lent the consumer is done with each piece of the output when it asks for the next, so memory is used again
  */
-export function transcode(source: Readable, reading: SlugReading, owner: Owner): Transcoding {
-  const pending: Uint8Array[] = [];
+export function transcode(
+  source: Readable,
+  reading: SlugReading,
+  owner: Owner,
+  { lent = false }: DecoderUse = {},
+): Transcoding {
+  const blocks = createOutputBlocks(lent);
   const diff = createDigester();
-  const pass = inflatePass(
-    source,
-    reading,
-    canonicalHandler(owner, (bytes) => {
-      if (bytes.length > 0) pending.push(bytes);
-    }),
-  );
+  const pass = inflatePass(source, reading, canonicalHandler(owner, blocks), { lent });
 
   async function* output(): AsyncGenerator<Uint8Array> {
     for await (const _ of pass.tar) yield* drained();
-    pending.push(createTarWriter().trailer());
+    blocks.add(createTarWriter().trailer());
     yield* drained();
   }
 
   function* drained(): Generator<Uint8Array> {
-    for (const bytes of pending) {
+    for (const bytes of blocks.take()) {
       diff.update(bytes);
       yield bytes;
     }
-    pending.length = 0;
   }
 
   return { output: output(), diff, pass };

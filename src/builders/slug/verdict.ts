@@ -8,8 +8,8 @@ const verdict = z.strictObject({
   digest,
   /** Bytes of the slug file. */
   size: z.number().int().positive(),
-  /** SHA-256 of the tar inside. */
-  diffId: digest,
+  /** SHA-256 of the tar inside; null where only canonical layers were made of the slug, which need it not. */
+  diffId: digest.nullable(),
   /** Files, folders and links under app/. */
   members: z.number().int().positive(),
   /** Owner of every member when the slug may become the layer as it is, else null. */

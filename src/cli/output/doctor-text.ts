@@ -12,7 +12,9 @@ export function doctorText(document: DoctorDocument): string {
     [mark(home.ok), 'home', `${home.path ?? 'none'}${home.problem === null ? free : `: ${home.problem}`}`],
     [config.ok && !config.found ? 'none' : mark(config.ok), 'config', config.problem ?? config.path ?? ''],
   ];
-  const builds = strategies.map(({ name, ok, needs }) => [ok ? 'ok' : 'missing', name, `needs ${needs}`]);
+  // What is missing is only missing where the machine is sound.
+  const lack = document.ok ? 'missing' : mark(false);
+  const builds = strategies.map(({ name, ok, needs }) => [ok ? mark(ok) : lack, name, `needs ${needs}`]);
   const tools = engines.map(({ name, found, version, enables, problem }) => [
     found ? 'found' : 'missing',
     name,

@@ -56,7 +56,13 @@ function dockerfileRows(plan: DockerfilePlan): string[][] {
     ...(plan.target === null ? [] : [sourcedRow('target', plan.target)]),
     sourcedRow('engine', plan.engine),
     ['frontend', plan.frontend, ''],
-    ...plan.bases.map(({ reference, digest }) => ['base', reference, digest ?? 'not pinned']),
+    ...plan.bases.map(({ reference, digest, from: place }) => [
+      'base',
+      place === null ? reference : `${reference} = ${place}`,
+      digest ?? 'not pinned',
+    ]),
+    ...(plan.user === null ? [] : [sourcedRow('user', plan.user)]),
+    ...(plan.stopSignal === null ? [] : [sourcedRow('stop signal', plan.stopSignal)]),
     ...plan.buildArgs.map((name) => [`build-arg ${name}`, 'set', '']),
     ...plan.secrets.map(({ id, from: { kind } }) => [`secret ${id}`, `from ${kind}`, '']),
     ['ignore file', plan.ignoreFile ?? 'none', ''],
@@ -68,9 +74,11 @@ function buildpacksRows(plan: BuildpacksPlan): string[][] {
     sourcedRow('builder', plan.builder),
     ['builder digest', plan.builder.digest ?? 'not pinned', ''],
     ...(plan.runImage === null ? [] : [sourcedRow('run image', plan.runImage)]),
+    ...(plan.trustBuilder ? [['builder is trusted', 'yes', from('--allow trust-builder')]] : []),
     ...plan.buildpacks.map((buildpack) => sourcedRow('buildpack', buildpack)),
     ...plan.env.map((name) => [`env ${name}`, 'set', '']),
     ['ignore file', plan.ignoreFile ?? 'none', ''],
+    ['compression', plan.compression, ''],
   ];
 }
 

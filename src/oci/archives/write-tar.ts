@@ -155,6 +155,14 @@ async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): 
 }
 
 /**
+ * Throws STORE_UNWRITABLE where an archive could not be written for reasons that show beforehand, so that nobody makes
+ * an image for it first.
+ */
+export async function checkArchivePath(path: string): Promise<void> {
+  await fileToWrite(path);
+}
+
+/**
  * The file that is to be written or replaced. A link is followed, and what is no file is refused: a rename would put
  * a file in its place, be it /dev/null or /dev/stdout.
  */

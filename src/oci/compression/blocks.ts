@@ -40,6 +40,17 @@ export async function* blocksOf(
 }
 
 /**
+ * A compressor's result in memory of its own size. It comes in memory that would hold the input, and what waits to be
+ * written, and then for the collector, would be several times larger.
+ */
+export function fitted(result: Buffer<ArrayBuffer>): Buffer<ArrayBuffer> {
+  const { buffer, byteOffset, length } = result;
+  // Small ones share the memory of Buffer's pool with others.
+  if (byteOffset !== 0 || buffer.byteLength <= Buffer.poolSize) return result;
+  return length < buffer.byteLength ? Buffer.from(buffer.transfer(length)) : result;
+}
+
+/**
  * Works on several items at once and gives the results in order. At most `parallel` are under way; what is under
  * way when the consumer leaves runs out unseen.
  */

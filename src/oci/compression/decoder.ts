@@ -1,4 +1,5 @@
 import type { Transform } from 'node:stream';
+import { setImmediate as turn } from 'node:timers/promises';
 import { DogwoodError, type ErrorCode } from '../../errors.ts';
 import type { ByteReader } from './byte-reader.ts';
 
@@ -8,13 +9,22 @@ export type Decoder = Transform & { readonly bytesWritten: number };
 const EMPTY = new Uint8Array(0);
 
 /**
- * Output comes in pieces of 1 MiB (each costs a round trip to the main thread) and may run 4 MiB ahead: then the
+ * Output comes in pieces of 1 MiB (each costs a round trip to the main thread) and may run 2 MiB ahead: then the
  * thread pool inflates the next piece while the main thread hashes the last.
  */
-export const DECODER_OPTIONS = { chunkSize: 1024 * 1024, readableHighWaterMark: 4 * 1024 * 1024 } as const;
+export const DECODER_OPTIONS = { chunkSize: 1024 * 1024, readableHighWaterMark: 2 * 1024 * 1024 } as const;
 
 /** Input handed over at once: with the 16 KiB pieces of a socket the round trips would double the time. */
 const FEED_BYTES = 256 * 1024;
+
+/** How the output of a decoder is used. */
+export interface DecoderUse {
+  /**
+   * The consumer is done with each piece when it asks for the next one: its memory is then given back at once. Left
+   * to the collector, which sees little of what lies outside the JavaScript heap, some 60 MiB pile up.
+   */
+  readonly lent?: boolean | undefined;
+}
 
 /**
  * Feeds a decoder from `input` and gives its output. When the compressed data ends within a chunk, what is behind
@@ -26,6 +36,7 @@ export async function* runDecoder(
   decoder: Decoder,
   input: ByteReader,
   code: ErrorCode,
+  { lent = false }: DecoderUse = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let sourceFailure: { readonly error: unknown } | undefined;
   const feeding = feed(decoder, input).catch((error: unknown) => {
@@ -33,7 +44,13 @@ export async function* runDecoder(
     decoder.destroy();
   });
   try {
-    for await (const chunk of decoder as AsyncIterable<Buffer>) yield chunk;
+    for await (const chunk of decoder as AsyncIterable<Buffer<ArrayBuffer>>) {
+      yield chunk;
+      if (lent) giveBack(chunk);
+      // The event loop turns between two pieces: a decoder that has finished meanwhile gets its next one at once,
+      // instead of when all that lies here was hashed.
+      await turn();
+    }
     // What was read too far is back in `input` before anyone reads on.
     await feeding;
   } catch (error) {
@@ -43,6 +60,11 @@ export async function* runDecoder(
     decoder.destroy();
   }
   if (sourceFailure !== undefined) throw sourceFailure.error;
+}
+
+/** node:zlib fills its memory piece by piece, in order, and takes new one when it is full: the last piece frees it. */
+function giveBack({ buffer, byteOffset, length }: Buffer<ArrayBuffer>): void {
+  if (byteOffset + length === buffer.byteLength) buffer.transfer(0);
 }
 
 async function feed(decoder: Decoder, input: ByteReader): Promise<void> {

@@ -1,9 +1,9 @@
 import { promisify } from 'node:util';
 import { constants, crc32, deflateRaw } from 'node:zlib';
-import { type Block, blocksOf, inOrder } from './blocks.ts';
+import { type Block, blocksOf, fitted, inOrder } from './blocks.ts';
 import type { ByteSource } from './byte-reader.ts';
 
-const deflate = promisify(deflateRaw) as (bytes: Uint8Array, options: object) => Promise<Buffer>;
+const deflate = promisify(deflateRaw) as (bytes: Uint8Array, options: object) => Promise<Buffer<ArrayBuffer>>;
 
 /** Input of one deflate call. Part of what decides the bytes: see COMPRESSOR_ID. */
 const BLOCK_BYTES = 1024 * 1024;
@@ -63,5 +63,5 @@ async function deflateBlock({ block, dictionary }: Task, level: number): Promise
     ...(dictionary === undefined ? {} : { dictionary }),
   });
   block.release();
-  return deflated;
+  return fitted(deflated);
 }

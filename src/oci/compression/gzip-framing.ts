@@ -1,7 +1,7 @@
 import { crc32, createInflateRaw } from 'node:zlib';
 import { DogwoodError } from '../../errors.ts';
 import { ByteReader, type ByteSource } from './byte-reader.ts';
-import { DECODER_OPTIONS, runDecoder } from './decoder.ts';
+import { DECODER_OPTIONS, type DecoderUse, runDecoder } from './decoder.ts';
 import { isGzipMagic, readGzipHeader } from './gzip-header.ts';
 
 /** How a gzip file was put together, known once it was read to its end. */
@@ -20,9 +20,9 @@ export interface GzipFraming {
  * Inflates one raw deflate stream (RFC 1951) that begins where `input` stands, and leaves `input` behind its last
  * byte. Throws GZIP_INVALID for bad data.
  */
-export type InflateRaw = (input: ByteReader) => AsyncIterable<Uint8Array>;
+export type InflateRaw = (input: ByteReader, use?: DecoderUse) => AsyncIterable<Uint8Array>;
 
-export interface GunzipOptions {
+export interface GunzipOptions extends DecoderUse {
   /** Output bytes per input byte that are accepted once there are `ratioFromBytes`. Deflate reaches 1032. Default 200. */
   readonly maxRatio?: number | undefined;
   /** Output below this many bytes is no bomb, whatever its ratio. Default 64 MiB. */
@@ -47,8 +47,8 @@ const DEFAULT_MAX_MEMBERS = 100_000;
 const TRAILER_BYTES = 8;
 
 /** The deflate inflater of node:zlib, on the thread pool. */
-export const inflateRawWithNode: InflateRaw = (input) =>
-  runDecoder(createInflateRaw(DECODER_OPTIONS), input, 'GZIP_INVALID');
+export const inflateRawWithNode: InflateRaw = (input, use) =>
+  runDecoder(createInflateRaw(DECODER_OPTIONS), input, 'GZIP_INVALID', use);
 
 /**
  * Gunzips a file nobody vouches for and sees its exact framing (RFC 1952). Inflaters differ in what they forgive:
@@ -108,7 +108,8 @@ class GunzipRun {
     await readGzipHeader(this.#input);
     const start = this.#bytes;
     let sum = 0;
-    for await (const chunk of (this.#options.inflate ?? inflateRawWithNode)(this.#input)) {
+    const inflate = this.#options.inflate ?? inflateRawWithNode;
+    for await (const chunk of inflate(this.#input, this.#options)) {
       this.#options.signal?.throwIfAborted();
       sum = crc32(chunk, sum);
       this.#bytes += chunk.length;

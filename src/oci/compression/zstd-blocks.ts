@@ -1,6 +1,6 @@
 import { promisify } from 'node:util';
 import { constants, zstdCompress } from 'node:zlib';
-import { blocksOf, inOrder } from './blocks.ts';
+import { blocksOf, fitted, inOrder } from './blocks.ts';
 import type { ByteSource } from './byte-reader.ts';
 
 const compressFrame = promisify(zstdCompress);
@@ -26,6 +26,6 @@ export async function* zstdBlocks(
       chunkSize: OUTPUT_BYTES,
     });
     release();
-    return frame;
+    return fitted(frame);
   });
 }

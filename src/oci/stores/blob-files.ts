@@ -153,8 +153,19 @@ async function moveInto(directory: string, from: string, digest: Digest, name: s
   }
 }
 
+export interface FolderOptions {
+  /** Default true. */
+  readonly parents?: boolean;
+  /** Whether it has to be there after a power cut. Default true. */
+  readonly lasting?: boolean;
+}
+
 /** A folder its owner can use under any umask, and its parents. */
-export async function makeFolder(path: string, mode = 0o755, parents = true): Promise<void> {
+export async function makeFolder(
+  path: string,
+  mode = 0o755,
+  { parents = true, lasting = true }: FolderOptions = {},
+): Promise<void> {
   try {
     await mkdir(path, { mode });
   } catch (error) {
@@ -168,11 +179,11 @@ export async function makeFolder(path: string, mode = 0o755, parents = true): Pr
     if (!parents)
       throw new DogwoodError('STORE_UNWRITABLE', `cannot make ${path}: no folders can be made there`);
     await makeFolder(dirname(path), mode);
-    return await makeFolder(path, mode, false);
+    return await makeFolder(path, mode, { parents: false, lasting });
   }
   const { mode: got } = await stat(path);
   if ((got & 0o700) !== 0o700) await chmod(path, (got & 0o777) | 0o700);
-  await syncFolder(dirname(path));
+  if (lasting) await syncFolder(dirname(path));
 }
 
 /** Makes renames in a folder last through a power cut (fsync(2)). */

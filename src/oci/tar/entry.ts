@@ -30,6 +30,16 @@ export interface TarEntry {
   readonly vendorKeywords?: readonly string[] | undefined;
 }
 
+/** How the folders above a member came, which says what a runtime would have to make up for it. */
+export interface TarPlacement {
+  /** The folder it lies in came before it as a member of its own. */
+  readonly parentIsMember: boolean;
+  /** The innermost of its folders that nothing before it named or lay in, a count. */
+  readonly newParents: number;
+  /** Something that lies in it came before it; folders only. */
+  readonly followsContent: boolean;
+}
+
 /** Bounds on what is read, all in bytes unless named otherwise. Each can be raised by the user. */
 export interface TarLimits {
   /** The whole archive, headers and padding included. */

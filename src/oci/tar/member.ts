@@ -1,5 +1,5 @@
 import { DogwoodError } from '../../errors.ts';
-import type { TarEntry, TarEntryType } from './entry.ts';
+import type { TarEntry, TarEntryType, TarPlacement } from './entry.ts';
 import type { Extension } from './extensions.ts';
 import { MAX_OCTAL_11, type TarHeader, TYPEFLAG } from './header.ts';
 import { exactText, looseText, type ParsedPath, type PathRules, parsePath, showName } from './names.ts';
@@ -8,6 +8,8 @@ import type { MemberRules } from './rules.ts';
 /** A member with its extended headers applied and every rule checked. */
 export interface Member {
   readonly entry: TarEntry;
+  /** Undefined under the `image-layer` rules. */
+  readonly placement: TarPlacement | undefined;
   /** Bytes that follow the header in the archive: content, or what is skipped of types we do not know. */
   readonly bodyBytes: number;
 }
@@ -43,7 +45,7 @@ export function resolveMember(
   }
   const linkBytes = pax?.linkPath ?? extension.longLink ?? header.linkName;
   const linkTarget = resolveLink(type, path, linkBytes, rules, members);
-  members?.admit(path, type);
+  const placement = members?.admit(path, type);
   const entry: TarEntry = {
     path: path.text,
     rawPath: path.raw,
@@ -59,7 +61,7 @@ export function resolveMember(
     xattrs: pax?.xattrs,
     vendorKeywords: pax?.vendorKeywords,
   };
-  return { entry, bodyBytes };
+  return { entry, placement, bodyBytes };
 }
 
 function memberType(typeflag: number, path: ParsedPath, strict: boolean): TarEntryType {

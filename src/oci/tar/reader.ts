@@ -1,19 +1,26 @@
 import { DogwoodError } from '../../errors.ts';
-import { DEFAULT_TAR_LIMITS, type TarEntry, type TarLimits, type TarRules } from './entry.ts';
+import {
+  DEFAULT_TAR_LIMITS,
+  type TarEntry,
+  type TarLimits,
+  type TarPlacement,
+  type TarRules,
+} from './entry.ts';
 import { ExtensionReader } from './extensions.ts';
 import { BLOCK_BYTES, decodeHeader, isZeroBlock } from './header.ts';
 import { resolveMember } from './member.ts';
 import { type PathRules, showName } from './names.ts';
 import { createMemberRules, type MemberRules } from './rules.ts';
 
-export type { TarEntry } from './entry.ts';
+export type { TarEntry, TarPlacement } from './entry.ts';
 
 /** Part of every verdict kept on disk: raised when what is accepted, or what an entry says, changes. */
 export const TAR_READER_VERSION = 1;
 
 /** Receives the archive, in order, while `write` runs. What it throws comes out of `write`. */
 export interface TarHandler {
-  entry(entry: TarEntry): void;
+  /** `placement` is known under the strict rules, which remember what came before. */
+  entry(entry: TarEntry, placement: TarPlacement | undefined): void;
   /** Content of the entry last given: a view into what was written, valid until the writer reuses its chunk. */
   data(bytes: Uint8Array): void;
   /** After the content of every entry, also of those that have none. */
@@ -202,7 +209,7 @@ class PushParser implements TarReader {
     const member = resolveMember(header, this.#extensions.take(), this.#rules, this.#members);
     this.#entry = member.entry;
     this.#startBody('content', member.bodyBytes);
-    this.#handler.entry(member.entry);
+    this.#handler.entry(member.entry, member.placement);
     if (member.bodyBytes === 0) this.#finishEntry();
   }
 

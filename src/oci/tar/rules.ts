@@ -1,5 +1,5 @@
 import { DogwoodError } from '../../errors.ts';
-import type { TarEntryType, TarLimits } from './entry.ts';
+import type { TarEntryType, TarLimits, TarPlacement } from './entry.ts';
 import { type ParsedPath, showName } from './names.ts';
 import { createPathTree, NONE, PATH_KIND, type PathKind, ROOT } from './path-tree.ts';
 
@@ -12,7 +12,7 @@ export interface MemberRules {
    * Takes a member in. Throws TAR_DUPLICATE, TAR_LINK_UNSAFE (a symlink on its way), TAR_PATH_UNSAFE (a file on
    * its way, a root that is no directory).
    */
-  admit(path: ParsedPath, type: TarEntryType): void;
+  admit(path: ParsedPath, type: TarEntryType): TarPlacement;
   /** Throws TAR_LINK_UNSAFE unless the target of a hard link is a regular file seen before. */
   checkHardlink(path: ParsedPath, target: ParsedPath): void;
 }
@@ -20,33 +20,37 @@ export interface MemberRules {
 export function createMemberRules(limits: TarLimits): MemberRules {
   const tree = createPathTree(limits.maxNameTableBytes);
 
-  const parentOf = (path: ParsedPath): number => {
+  const parentOf = (path: ParsedPath): { readonly parent: number; readonly newParents: number } => {
     let node = ROOT;
+    let newParents = 0;
     for (let index = 0; index < path.bounds.length - 2; index += 2) {
       const start = path.bounds[index] ?? 0;
       const end = path.bounds[index + 1] ?? 0;
       const next = tree.find(node, path.bytes, start, end);
-      if (next === NONE) node = tree.add(node, path.bytes, start, end, PATH_KIND.implied);
-      else {
+      if (next === NONE) {
+        node = tree.add(node, path.bytes, start, end, PATH_KIND.implied);
+        newParents++;
+      } else {
         checkAncestor(tree.kind(next), path, end);
         node = next;
       }
     }
-    return node;
+    return { parent: node, newParents };
   };
 
-  const admitRoot = (path: ParsedPath, type: TarEntryType): void => {
+  const admitRoot = (path: ParsedPath, type: TarEntryType): TarPlacement => {
     if (type !== 'directory') {
       throw new DogwoodError('TAR_PATH_UNSAFE', `member ${showName(path.raw)} is the root and no directory`);
     }
     if (tree.kind(ROOT) !== PATH_KIND.implied) throw duplicate(path);
     tree.setKind(ROOT, PATH_KIND.directory);
+    return { parentIsMember: false, newParents: 0, followsContent: !tree.isEmpty() };
   };
 
   return {
     admit(path, type) {
       if (path.bounds.length === 0) return admitRoot(path, type);
-      const parent = parentOf(path);
+      const { parent, newParents } = parentOf(path);
       const start = path.bounds.at(-2) ?? 0;
       const end = path.bounds.at(-1) ?? 0;
       const kind = kindOf(type);
@@ -58,6 +62,8 @@ export function createMemberRules(limits: TarLimits): MemberRules {
       } else {
         throw duplicate(path);
       }
+      const parentIsMember = tree.kind(parent) === PATH_KIND.directory;
+      return { parentIsMember, newParents, followsContent: node !== NONE };
     },
     checkHardlink(path, target) {
       let node = ROOT;

@@ -47,7 +47,8 @@ interface Fault {
 
 /** The first issue; of the alternatives of a union the one that came furthest. */
 function mostTelling(issues: readonly z.core.$ZodIssue[]): Fault {
-  const issue = issues[0];
+  // A name that is misspelt is also one that is missing: the misspelling says more.
+  const issue = issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0];
   if (issue === undefined) return { path: [], message: 'invalid' };
   const path = issue.path.filter((part) => typeof part !== 'symbol');
   if (issue.code === 'unrecognized_keys') {
@@ -63,7 +64,9 @@ function mostTelling(issues: readonly z.core.$ZodIssue[]): Fault {
       return { path: [...path, ...deepest.path], message: deepest.message };
     }
   }
-  return { path, message: issue.message };
+  const isMissing =
+    issue.code === 'invalid_type' && issue.input === undefined && / undefined$/.test(issue.message);
+  return { path, message: isMissing ? 'it is missing' : issue.message };
 }
 
 function parseToml({ text, path, code }: TextFile): unknown {

@@ -58,14 +58,17 @@ export interface ProjectDescriptor {
   readonly env: readonly string[];
   /** Has it anything for buildpacks at all? Other tools keep a project.toml, too. */
   readonly isForBuildpacks: boolean;
+  /** It has `[io.buildpacks]` and does not say that it is of schema 0.2: pack then passes the table over. */
+  readonly hasUnreadTable: boolean;
 }
 
 /** Reads project.toml. Throws PROJECT_FILE_INVALID: no TOML, a field of another kind, include beside exclude. */
 export function parseProjectToml(content: string): ProjectDescriptor {
   const document = readToml(schema, projectFile(PROJECT_TOML, content));
-  // A descriptor that does not say its version is of 0.1.
-  const current = document.io?.buildpacks;
-  const old = current === undefined ? document.build : undefined;
+  // As pack has it: a descriptor that does not say its version is of 0.1, whatever tables it has.
+  const isOld = (document._?.['schema-version'] ?? '0.1') === '0.1';
+  const current = isOld ? undefined : document.io?.buildpacks;
+  const old = isOld ? document.build : undefined;
   const table = current ?? old;
   return {
     builder: table?.builder,
@@ -77,19 +80,26 @@ export function parseProjectToml(content: string): ProjectDescriptor {
     exclude: table?.exclude,
     env: (current?.build?.env ?? current?.env?.build ?? old?.env ?? []).map(({ name }) => name),
     isForBuildpacks: table !== undefined,
+    hasUnreadTable: isOld && document.io?.buildpacks !== undefined,
   };
 }
 
 /** The descriptor's part of a project. */
-export function projectOfDescriptor({
-  builder,
-  buildpacks,
-  env: names,
-}: ProjectDescriptor): Partial<Project> {
+export function projectOfDescriptor(descriptor: ProjectDescriptor): Partial<Project> {
+  const { builder, buildpacks, env: names } = descriptor;
   const sourced = <T>(value: T): Sourced<T> => ({ value, from: PROJECT_TOML });
   return {
     builder: builder === undefined ? undefined : sourced(builder),
     buildpacks: buildpacks.map(sourced),
     env: names.map(sourced),
+    problems: descriptor.hasUnreadTable
+      ? [
+          {
+            message: `${PROJECT_TOML}: [io.buildpacks] is passed over without [_] schema-version = "0.2"`,
+            from: PROJECT_TOML,
+            unreadable: false,
+          },
+        ]
+      : [],
   };
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { gzipSync, zstdDecompressSync } from 'node:zlib';
+import { gunzipSync, gzipSync, zstdDecompressSync } from 'node:zlib';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { slugBuilder } from '../../../src/builders/slug/index.ts';
 import { knownVerdict } from '../../../src/builders/slug/layer.ts';
@@ -105,6 +105,16 @@ describe('a slug that needs no change', () => {
   });
 });
 
+test('a slug of which only a canonical layer was made is read again to be kept, and known from then on', async () => {
+  const slug = keepable(text('./app/x', 'content'));
+  const path = await slugFile(slug);
+  await built(path, { layer: 'canonical' });
+  const expected = { digest: digestOf(slug), diffId: digestOf(gunzipSync(slug)) };
+  expect(slugLayer(await built(path))).toMatchObject(expected);
+  await built(path, { layer: 'canonical', rebuild: true });
+  expect(slugLayer(await built(path))).toMatchObject(expected);
+});
+
 describe('a slug that has to change', () => {
   test('is transcoded, and says why', async () => {
     const { result, events } = await build(await slugFile(CHANGED));
@@ -163,7 +173,8 @@ describe('the same slug again', () => {
       const { emit, logger } = environment;
       const plan = await slugBuilder.plan(spied, request, context);
       const { temp, makeFolder, store: sink } = session;
-      const run = { ...context, source: spied, request, temp, makeFolder, sink, emit, logger };
+      const readSecret = async () => new Uint8Array();
+      const run = { ...context, source: spied, request, temp, makeFolder, readSecret, sink, emit, logger };
       const image = await slugBuilder.build(plan, run);
       return { digest: image.descriptor.digest, opens };
     });
@@ -193,7 +204,10 @@ describe('the same slug again', () => {
     const temp = createTempFiles(home);
     const signal = new AbortController().signal;
     const openUrl = () => Promise.reject(new Error('no network'));
-    const source = await openSource(path, { stdin: Readable.from([]), temp, openUrl, signal });
+    const makeFolder = temporaryFolder;
+    const note = () => {};
+    const io = { stdin: Readable.from([]), temp, openUrl, makeFolder, engineVariables: {}, note, signal };
+    const source = await openSource(path, io);
     if (source.kind !== 'archive') throw new Error('no archive');
     // Some seconds from now: a file that changed a moment ago could change again unseen.
     using store = await openLocalStore(join(home, 'home'), { now: () => Date.now() + 5_000 });

@@ -107,6 +107,11 @@ interval = 10
       '[build]\ncommand = "a"\noutput = "b"\nshel = "c"',
       /:4: build\.shel: no such/,
     ],
+    [
+      'a misspelling rather than what is then missing',
+      '[build]\ncomand = "a"\noutput = "b"',
+      /:2: build\.comand: no such/,
+    ],
     ['an unknown strategy', 'strategy = "docker"', /^dogwood\.toml:1: strategy: /],
     ['a strategy that no folder has', 'strategy = "slug"', /^dogwood\.toml:1: strategy: /],
     ['a value of another kind', 'file = 7', /^dogwood\.toml:1: file: /],

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { parseAppJson } from '../../../src/plan/files/app-json.ts';
 import { parseDuration } from '../../../src/plan/files/duration.ts';
 import { parseFlyToml } from '../../../src/plan/files/fly-toml.ts';
-import { parseProjectToml } from '../../../src/plan/files/project-toml.ts';
+import { parseProjectToml, projectOfDescriptor } from '../../../src/plan/files/project-toml.ts';
 
 describe('fly.toml', () => {
   it('says what is built, run, reached, mounted and checked', () => {
@@ -174,7 +174,14 @@ value = "hunter2"
       exclude: ['/docs', '*.log'],
       env: ['NODE_ENV'],
       isForBuildpacks: true,
+      hasUnreadTable: false,
     });
+  });
+
+  it('passes over the table of 0.2 where the version is not said, as pack does', () => {
+    const descriptor = parseProjectToml('[io.buildpacks]\nbuilder = "x"');
+    expect(descriptor).toMatchObject({ builder: undefined, isForBuildpacks: false, hasUnreadTable: true });
+    expect(projectOfDescriptor(descriptor).problems).toHaveLength(1);
   });
 
   it('is read in schema 0.1, which needs not say so', () => {

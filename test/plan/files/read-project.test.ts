@@ -15,7 +15,7 @@ describe('the files of a project', () => {
     const files = {
       'dogwood.toml': 'builder = "own"\ntarget = "own"\n[processes]\nweb = "own"\nworker = "own"',
       Procfile: 'web: theirs\nclock: theirs',
-      'project.toml': '[io.buildpacks]\nbuilder = "theirs"',
+      'project.toml': '[_]\nschema-version = "0.2"\n[io.buildpacks]\nbuilder = "theirs"',
       'app.json': '{"stack": "heroku-24"}',
       'fly.toml': '[build]\ndockerfile = "fly/Dockerfile"\nbuilder = "fly"',
     };
