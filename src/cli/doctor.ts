@@ -75,8 +75,8 @@ export async function examine(host: CliHost, signal: AbortSignal): Promise<Docto
   ]);
   const node = examineNode(process.versions.node);
   const ok = node.ok && home.ok && config.ok;
-  const found = (engine: string): boolean =>
-    engines.some((each) => each.name === engine && each.found && each.problem === undefined);
+  const usable = (name: string): boolean =>
+    engines.some((engine) => engine.name === name && engine.found && engine.problem === undefined);
   return {
     schemaVersion: 1,
     ok,
@@ -86,8 +86,8 @@ export async function examine(host: CliHost, signal: AbortSignal): Promise<Docto
     config,
     strategies: [
       ...['slug', 'image'].map((name) => ({ name, ok, needs: 'nothing but this program' })),
-      { name: 'nix', ok: ok && found('nix'), needs: 'nix 2.4 or later, and bubblewrap' },
-      { name: 'buildpacks', ok: ok && found('pack') && found('docker'), needs: 'pack and a Docker Engine' },
+      { name: 'buildpacks', ok: ok && usable('pack') && usable('docker'), needs: 'pack and a Docker Engine' },
+      { name: 'nix', ok: ok && usable('nix'), needs: 'nix 2.4 or later, and bubblewrap' },
     ],
     engines: engines.map(({ name, found, version, problem }) => ({
       name,

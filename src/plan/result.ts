@@ -9,7 +9,9 @@ export type LayerOrigin =
   // of a Dockerfile
   | 'step'
   // of buildpacks
-  | ('app' | 'buildpack' | 'sbom' | 'launch-config');
+  | ('app' | 'buildpack' | 'sbom' | 'launch-config')
+  // of a build command in a nix-shell
+  | 'nix-shell';
 
 export interface ResultLayer {
   readonly digest: Digest;

@@ -63,7 +63,7 @@ export async function takeShellFolder(
     added.push({ ...launcher, createdBy: 'dogwood: launcher', origin: 'launcher' });
   }
   const layer = await putFolderLayer(folder, { owner, epoch: plan.epoch, compression }, context);
-  added.push({ ...layer, createdBy: `dogwood: ${options.what}`, origin: 'app' });
+  added.push({ ...layer, createdBy: `dogwood: ${options.what}`, origin: 'nix-shell' });
   const parts = {
     base: base?.image,
     baseName: base?.name,

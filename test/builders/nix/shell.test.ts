@@ -80,7 +80,7 @@ describeWith(['nix', 'bwrap', 'bash-static', 'busybox', 'python3', 'root'], 'a b
     for (const shell of ['shell.nix', 'shell.nix', 'flake.nix']) {
       const source = await project({ ...FOLDER, shell });
       const { result } = await build(source);
-      expect(result).toMatchObject({ status: 'succeeded', layers: [{ origin: 'app' }] });
+      expect(result).toMatchObject({ status: 'succeeded', layers: [{ origin: 'nix-shell' }] });
       if (result.status === 'succeeded') digests.push(result.image.digest);
     }
     expect(new Set(digests).size).toBe(1);
