@@ -1,11 +1,12 @@
 /** Real builds with the Nix of Debian 12, of derivations in the shapes of dockerTools (see stand-in/docker-tools.nix). */
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { BuildEvent } from '../../../src/plan/events.ts';
 import type { BuildRequest } from '../../../src/plan/request.ts';
 import type { SucceededBuild } from '../../../src/plan/result.ts';
+import { busyboxBase } from '../../helpers/base-image.ts';
 import { type Docker, dockerEngine } from '../../helpers/docker.ts';
 import { describeWith } from '../../helpers/engines.ts';
 import { type NixMachine, nixMachine, onDisk } from '../../helpers/nix.ts';
@@ -60,7 +61,8 @@ describeWith(['nix', 'bwrap', 'bash-static', 'busybox', 'python3', 'root'], 'Nix
     return archive;
   }
 
-  describe('images', () => {
+  // Each test builds with several derivations, some for more than one machine.
+  describe('images', { timeout: 120_000 }, () => {
     const CASES = [
       { kind: 'buildLayeredImage', installable: ['path:.#layered'], attribute: 'layered' },
       { kind: 'streamLayeredImage', installable: ['path:.#stream'], attribute: 'stream' },
@@ -138,6 +140,15 @@ describeWith(['nix', 'bwrap', 'bash-static', 'busybox', 'python3', 'root'], 'Nix
         );
         expect(check).toBe(attribute === undefined ? 'null' : '{"Test":["CMD","/bin/true"]}');
       });
+    });
+
+    test('an OCI layout is taken as it is', async () => {
+      const source = await project('plain');
+      const image = await busyboxBase(join(source, 'layout'));
+      const text = `let t = import ./stand-in/docker-tools.nix { system = "x86_64-linux"; tools = ./tools; };
+        in t.run "layout" { imageName = "x"; } "cp -r \${./layout} $out"`;
+      await writeFile(join(source, 'default.nix'), text);
+      expect((await built(source, {}, machine)).image.digest).toBe(image.digest);
     });
 
     test('each derivation is a task, with what its builder said; a second build has only a cached one', async () => {
