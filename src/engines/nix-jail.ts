@@ -75,9 +75,9 @@ export async function runJailed(program: string, view: JailView, run: JailRun): 
   return result;
 }
 
-/** bwrap says so itself when it could not make the jail. */
+/** bwrap says so itself when it could not make the jail; what it could not start in it is the project's. */
 function refuseBrokenJail(stderr: string): void {
-  const message = /^bwrap: (.*)$/m.exec(stderr)?.[1];
+  const message = /^bwrap: (?!execvp )(.*)$/m.exec(stderr)?.[1];
   if (message === undefined) return;
   throw new DogwoodError('NIX_SANDBOX_UNAVAILABLE', `bubblewrap cannot make a jail here: ${message}`);
 }

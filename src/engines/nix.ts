@@ -28,6 +28,8 @@ export interface NixResult {
 
 export type NixMessage = Extract<NixEvent, { readonly type: 'message' }>;
 
+/** Of the evaluator's collector (libgc): an expression must not take all of a machine's memory. */
+const MAX_HEAP = '4G';
 /** Its errors that are kept; an evaluation may warn for ever. */
 const MAX_MESSAGES = 50;
 
@@ -72,7 +74,7 @@ export async function runNixProgram(
   });
   const { exitCode, stdout } = await runProcess(program, [...args, '--log-format', 'internal-json'], {
     cwd: run.cwd,
-    env: run.variables,
+    env: { ...run.variables, GC_MAXIMUM_HEAP_SIZE: MAX_HEAP },
     signal: run.signal,
     timeoutMs: run.timeoutMs,
     onOutput(stream, bytes) {

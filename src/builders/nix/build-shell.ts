@@ -121,7 +121,7 @@ async function runCommand(
 }
 
 function commandError(command: string, exitCode: number, last: readonly string[]): DogwoodError {
-  const jail = last.find((line) => line.startsWith('bwrap: '));
+  const jail = last.find((line) => /^bwrap: (?!execvp )/.test(line));
   if (jail !== undefined) {
     return new DogwoodError(
       'NIX_SANDBOX_UNAVAILABLE',

@@ -55,6 +55,20 @@ export async function evaluateImages(
   };
 }
 
+/** One attribute, whatever the others are like; `absent` where there is none of that name. */
+export async function inspectAttribute(
+  tree: Tree,
+  file: NixFile,
+  attribute: string,
+  system: string,
+  context: PlanContext,
+): Promise<NixImage | 'absent' | 'failed'> {
+  const result = await evaluate({ tree, file, system, context }, attribute, INSPECT);
+  if (result.exitCode !== 0) return isAbsent(result, attribute) ? 'absent' : 'failed';
+  const { images } = readInspection(JSON.parse(result.stdout) as Inspection, attribute);
+  return images.find((image) => image.attribute === attribute) ?? { attribute, output: 'unknown' };
+}
+
 /** Where a flake keeps images: its packages, and sets of their own where its text speaks of such. */
 async function groupsOf({ tree, file, system }: Look): Promise<readonly (string | null)[]> {
   if (!file.flake) return [null];

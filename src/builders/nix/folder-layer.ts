@@ -19,6 +19,15 @@ export interface FolderLayerOptions {
   readonly epoch: number;
   /** `keep` has nothing to keep: gzip. */
   readonly compression: CompressionChoice;
+  /** `/nix/store`, or where else this machine's store says it lies. */
+  readonly store: string;
+}
+
+export interface FolderLayer {
+  readonly descriptor: Descriptor;
+  readonly diffId: Digest;
+  /** A path of the Nix store that the files speak of, which is not in the layer. */
+  readonly reference: string | undefined;
 }
 
 /**
@@ -29,13 +38,15 @@ export async function putFolderLayer(
   folder: string,
   options: FolderLayerOptions,
   context: BuildContext,
-): Promise<{ readonly descriptor: Descriptor; readonly diffId: Digest }> {
+): Promise<FolderLayer> {
   const compression = options.compression === 'keep' ? 'gzip' : options.compression;
   let digester = createDigester();
+  const search = referenceSearch(options.store);
   let bytes = 0;
   async function* tar(): AsyncGenerator<Uint8Array> {
     for await (const chunk of tarStream(entriesOf(folder, options))) {
       digester.update(chunk);
+      search.look(chunk);
       yield chunk;
     }
   }
@@ -64,7 +75,27 @@ export async function putFolderLayer(
       },
     },
   );
-  return { descriptor, diffId: digester.digest() };
+  return { descriptor, diffId: digester.digest(), reference: search.found() };
+}
+
+/** Looks for the first path of the store in bytes that pass by. */
+function referenceSearch(store: string) {
+  // The 32 characters of a hash in Nix's base 32, which has no e, o, t and u.
+  const path = new RegExp(`${store}/[0-9abcdfghijklmnpqrsvwxyz]{32}-[-+._?=0-9A-Za-z]+`);
+  const beginning = `${store}/`;
+  let found: string | undefined;
+  let rest: Buffer = Buffer.alloc(0);
+  return {
+    look(chunk: Uint8Array): void {
+      if (found !== undefined) return;
+      const bytes = Buffer.concat([rest, chunk]);
+      for (let at = bytes.indexOf(beginning); at !== -1; at = bytes.indexOf(beginning, at + 1)) {
+        found ??= path.exec(bytes.toString('latin1', at, at + 256))?.[0];
+      }
+      rest = bytes.subarray(-256);
+    },
+    found: () => found,
+  };
 }
 
 async function* entriesOf(folder: string, options: FolderLayerOptions): AsyncGenerator<TarWriterEntry> {

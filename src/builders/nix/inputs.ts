@@ -31,11 +31,20 @@ const DECLARED = `f:
     addresses = builtins.concatMap addresses (builtins.attrValues inputs);
   }`;
 
+const checks = new WeakMap<Tree, Promise<void>>();
+
+/** `checkInputsOf`, once for each tree: it is asked before every evaluation. */
+export function checkInputs(tree: Tree, context: PlanContext): Promise<void> {
+  const known = checks.get(tree) ?? checkInputsOf(tree, context);
+  checks.set(tree, known);
+  return known;
+}
+
 /**
  * Makes sure that evaluating a flake fetches nothing but what its lock file pins, from allowed places. Nix itself asks
  * the network for an input that is not locked, wherever that may be. Throws NIX_INPUT_REFUSED, NIX_EVALUATION_FAILED.
  */
-export async function checkInputs(tree: Tree, context: PlanContext): Promise<void> {
+async function checkInputsOf(tree: Tree, context: PlanContext): Promise<void> {
   const declared = await readDeclared(tree, context);
   const text = await tree.readText('flake.lock', LOCK_BYTES);
   if (text === undefined) {
@@ -68,7 +77,9 @@ async function readDeclared(
   tree: Tree,
   context: PlanContext,
 ): Promise<{ names: readonly string[]; addresses: readonly FlakeReference[] }> {
-  const args = ['eval', '--json', '-f', './flake.nix', '-I', `source=${tree.root}`, '--apply', DECLARED];
+  // Needs no store: one is not even made where there is none yet.
+  const what = ['--store', 'dummy://', '-f', './flake.nix', '-I', `source=${tree.root}`];
+  const args = ['eval', '--json', ...what, '--apply', DECLARED];
   const { variables } = context.engines;
   const run = { variables, signal: context.signal, timeoutMs: READ_MS, cwd: tree.root };
   const result = await runNix([...args, ...untrustedSettings(STRICT, false)], run);

@@ -56,7 +56,8 @@ async function lookForImages(
   return first;
 }
 
-async function whyNotEvaluate(context: PlanContext): Promise<string | undefined> {
+/** Why a project's files are read and not evaluated; undefined where they can be. */
+export async function whyNotEvaluate(context: PlanContext): Promise<string | undefined> {
   if (context.glance) return 'it was only glanced at';
   const version = await findNix(context.engines.variables, context.signal);
   return version === undefined ? 'Nix is not installed here' : undefined;

@@ -10,6 +10,7 @@ import { refuseFlags } from '../refused-flags.ts';
 import { chooseImage, type NixImage } from './image-attribute.ts';
 import { NIX_FILES, type NixFile } from './installable.ts';
 import { type Looked, lookOnce } from './look.ts';
+import { lookAtAttribute, type NamedAttribute } from './look-at-attribute.ts';
 import { nix2containerError } from './output.ts';
 import { nixAllowed } from './permissions.ts';
 import { planShell } from './shell-plan.ts';
@@ -58,9 +59,9 @@ async function chooseBuild(
   }
   refuseFlags(request, ['--attr', '--compression'], 'Nix says all of its image itself');
   const asked = askedAttribute(project, request);
-  const looked = await lookOnce(tree, request.platform, context);
-  if (looked === undefined) throw noImage(`there is no ${NIX_FILES.map(({ path }) => path).join(', ')}`);
-  return asked === undefined ? found(looked) : named(looked, asked);
+  return asked === undefined
+    ? found(await lookOnce(tree, request.platform, context))
+    : named(await lookAtAttribute(tree, asked.value, request.platform, context), asked);
 }
 
 function askedAttribute(project: Project, request: BuildRequest): Sourced<string> | undefined {
@@ -68,7 +69,8 @@ function askedAttribute(project: Project, request: BuildRequest): Sourced<string
 }
 
 /** The image that was found by looking. */
-function found(looked: Looked): NixImagePlan {
+function found(looked: Looked | undefined): NixImagePlan {
+  if (looked === undefined) throw noFile();
   const { file } = looked;
   const choice = chooseImage(looked.images);
   if (choice === undefined) throw noImage(`${file.path} has no image of dockerTools`);
@@ -85,13 +87,11 @@ function found(looked: Looked): NixImagePlan {
   );
 }
 
-/** The attribute that was asked for: under its full name where looking found it, else as it was given. */
-function named(looked: Looked, asked: Sourced<string>): NixImagePlan {
-  const image =
-    looked.images.find(({ attribute }) => attribute === asked.value) ??
-    looked.images.find(({ attribute }) => attribute?.endsWith(`.${asked.value}`));
-  const attribute = { value: image?.attribute ?? asked.value, from: asked.from };
-  return imagePlan(looked.file, attribute, image, 'flag');
+/** The attribute that was asked for: under its full name where it was found, else as it was given. */
+function named(known: NamedAttribute | undefined, asked: Sourced<string>): NixImagePlan {
+  if (known === undefined) throw noFile();
+  const { file, image } = known;
+  return imagePlan(file, { value: image?.attribute ?? asked.value, from: asked.from }, image, 'flag');
 }
 
 function imagePlan(
@@ -103,6 +103,10 @@ function imagePlan(
   const output = image?.output ?? 'unknown';
   if (output === 'nix2container') throw nix2containerError(attribute?.value ?? file.path);
   return { kind: 'image', file: file.path, flake: file.flake, attribute, output, found: how };
+}
+
+function noFile(): DogwoodError {
+  return noImage(`there is no ${NIX_FILES.map(({ path }) => path).join(', ')}`);
 }
 
 function noImage(why: string): DogwoodError {

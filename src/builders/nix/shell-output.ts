@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs';
+import { nixStore } from '../../engines/nix.ts';
 import { DogwoodError } from '../../errors.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { createMemoryTarget } from '../../oci/stores/memory.ts';
@@ -62,7 +63,12 @@ export async function takeShellFolder(
     const launcher = await putLauncherLayer(processes, small, context.signal);
     added.push({ ...launcher, createdBy: 'dogwood: launcher', origin: 'launcher' });
   }
-  const layer = await putFolderLayer(folder, { owner, epoch: plan.epoch, compression }, context);
+  const layer = await putFolderLayer(
+    folder,
+    { owner, epoch: plan.epoch, compression, store: nixStore(context.engines.variables).logical },
+    context,
+  );
+  if (layer.reference !== undefined) warnAboutStore(layer.reference, context);
   added.push({ ...layer, createdBy: `dogwood: ${options.what}`, origin: 'nix-shell' });
   const parts = {
     base: base?.image,
@@ -90,6 +96,14 @@ export async function takeShellFolder(
 function processesOf({ plan }: OutputOptions, context: BuildContext): Record<string, string> {
   const project = Object.entries(plan.project?.processes ?? {}).map(([name, { value }]) => [name, value]);
   return { ...Object.fromEntries(project), ...context.request.processes };
+}
+
+function warnAboutStore(reference: string, context: BuildContext): void {
+  context.emit({
+    type: 'warning',
+    code: 'NIX_STORE_REFERENCE',
+    message: `what the command left speaks of ${reference}, which is not in the image: build static programs, or use dockerTools`,
+  });
 }
 
 function warnWithoutShell(names: readonly string[], context: BuildContext): void {

@@ -124,6 +124,41 @@ describeWith(['nix', 'bwrap', 'bash-static', 'busybox', 'python3', 'root'], 'a b
     });
   });
 
+  test('a program that needs the store is warned about', async () => {
+    const source = await project({ command: 'mkdir out; echo "#!$tools/bin/bash" > out/run', output: 'out' });
+    const { result } = await build(source);
+    expect(result).toMatchObject({
+      status: 'succeeded',
+      warnings: expect.arrayContaining([
+        {
+          code: 'NIX_STORE_REFERENCE',
+          message: expect.stringMatching(
+            /^what the command left speaks of \/nix\/store\/[0-9a-z]{32}-tools, /,
+          ),
+        },
+      ]),
+    });
+    const { result: plain } = await build(await project(FOLDER));
+    expect(plain.status === 'succeeded' && plain.warnings).toEqual([]);
+  });
+
+  test('without a jail only where that was allowed', async () => {
+    const source = await project({ command: 'mkdir out; cp /etc/hostname out/', output: 'out' });
+    expect((await build(source)).result).toMatchObject({ error: { code: 'NIX_SHELL_FAILED' } });
+
+    const { NIX_REMOTE: _, ...rest } = machine.variables;
+    const home = await temporaryFolder();
+    // A store that lies where it says: without a jail nobody can put it elsewhere.
+    const places = {
+      NIX_STORE_DIR: `${home}/store`,
+      NIX_STATE_DIR: `${home}/state`,
+      NIX_LOG_DIR: `${home}/log`,
+    };
+    const environment = pipelineEnvironment(join(home, 'home'), { engineVariables: { ...rest, ...places } });
+    const request = buildRequest(source, { allow: ['nix-unsandboxed'] });
+    expect(await runBuild(request, environment)).toMatchObject({ status: 'succeeded' });
+  });
+
   test('the command sees the project’s copy, the store, and nothing else', async () => {
     const source = await project({ command: 'bash ./look-around.sh', output: 'out' });
     const { result, events } = await build(source);
@@ -189,8 +224,8 @@ describeWith(['nix', 'bwrap', 'bash-static', 'busybox', 'python3', 'root'], 'a b
       signal: controller.signal,
       emit: (event) => event.type === 'log' && event.line === 'going to sleep' && resolve(),
     });
-    const failing = expect(runBuild(buildRequest(source), environment)).resolves.toMatchObject({
-      error: { code: 'CANCELLED' },
+    const failing = expect(runBuild(buildRequest(source), environment)).rejects.toMatchObject({
+      code: 'CANCELLED',
     });
     await begun;
     await expect.poll(() => processes(/sleep 987656/)).toContain('sleep 987656');

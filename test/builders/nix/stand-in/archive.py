@@ -48,7 +48,7 @@ def main():
                 tar.addfile(info, io.BytesIO(members[name]))
     out = sys.stdout.buffer
     if sys.argv[4:] == ["gzip"]:
-        with gzip.GzipFile(filename="", fileobj=out, mode="wb", mtime=0) as file:
+        with gzip.GzipFile(filename="", fileobj=out, mode="wb", compresslevel=1, mtime=0) as file:
             file.write(plain.getvalue())
     else:
         out.write(plain.getvalue())

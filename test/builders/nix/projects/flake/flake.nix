@@ -49,9 +49,6 @@
         text = dockerTools.run "text" { } ''echo 'just words' > "$out"'';
         escape = dockerTools.run "docker-image-escape.tar.gz" { imageName = "escape"; } ''ln -s /etc/passwd "$out"'';
         arm = derivation { name = "docker-image-arm.tar.gz"; system = "aarch64-linux"; builder = "${tools}/bin/bash"; };
-        reads = dockerTools.run "reads" { text = builtins.readFile /etc/passwd; } "";
-        fetches = dockerTools.run "fetches" { src = builtins.fetchTarball { url = "http://169.254.169.254/latest"; sha256 = "0000000000000000000000000000000000000000000000000000"; }; } "";
-        imports = import (dockerTools.run "expression.nix" { } ''echo '{ run }: run "imported" { } "mkdir $out"' > "$out"'') { inherit (dockerTools) run; };
         curious = dockerTools.run "stream-curious" { imageName = "curious"; } ''
           {
             echo '#!${tools}/bin/bash'
