@@ -153,7 +153,7 @@ export const ERRORS = {
   NIX_EVALUATION_FAILED: user('Correct the Nix expression; `nix eval` shows the same error.'),
   NIX_BUILD_FAILED: user('The last lines of its log are above; `nix log DERIVATION` shows all of it.'),
   NIX_ATTRIBUTE_NOT_FOUND: user('Choose one with --attr.'),
-  NIX_ATTRIBUTE_AMBIGUOUS: user('Say which one with --attr NAME, or `[build] attribute` in dogwood.toml.'),
+  NIX_ATTRIBUTE_AMBIGUOUS: user('Say which one with --attr NAME, or `attribute` in dogwood.toml.'),
   NIX_OUTPUT_UNUSABLE: user(
     'Build it with dockerTools.buildImage, buildLayeredImage or streamLayeredImage of nixpkgs.',
   ),
