@@ -59,6 +59,7 @@ export function createInputs(folder: string, log: (line: string) => void): Input
 
 async function writeTree(root: string, files: number): Promise<void> {
   const perFolder = 100;
+  await mkdir(root, { recursive: true });
   for (let folder = 0; folder < files / perFolder; folder++) {
     const path = join(root, `part-${folder % 20}`, `module-${folder}`);
     await mkdir(path, { recursive: true });

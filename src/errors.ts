@@ -149,6 +149,28 @@ export const ERRORS = {
     'Look at the Docker Engine and its disk; --rebuild starts without the caches of earlier builds.',
   ),
 
+  // Nix
+  NIX_EVALUATION_FAILED: user('Correct the Nix expression; `nix eval` shows the same error.'),
+  NIX_BUILD_FAILED: user('The last lines of its log are above; `nix log DERIVATION` shows all of it.'),
+  NIX_ATTRIBUTE_NOT_FOUND: user('Choose one with --attr.'),
+  NIX_ATTRIBUTE_AMBIGUOUS: user('Say which one with --attr NAME, or `[build] attribute` in dogwood.toml.'),
+  NIX_OUTPUT_UNUSABLE: user(
+    'Build it with dockerTools.buildImage, buildLayeredImage or streamLayeredImage of nixpkgs.',
+  ),
+  NIX_INPUT_REFUSED: user(
+    "Pin the input at github:, gitlab:, sourcehut: or below the project, or name its address in `allowed-uris` of this machine's nix.conf.",
+  ),
+  NIX_SHELL_INVALID: user('See docs/nix.md for what a build in a nix-shell needs.'),
+  NIX_SHELL_FAILED: user('The last lines of its log are above.'),
+  NIX_SANDBOX_UNAVAILABLE: infra(
+    'Let this machine make user namespaces (and install bubblewrap), or, if you trust the project, use --allow nix-unsandboxed.',
+    false,
+  ),
+  NIX_PLATFORM_UNAVAILABLE: infra(
+    "Give Nix a remote builder of that system (`builders` in nix.conf), or build for this machine's --platform.",
+    false,
+  ),
+
   // registries
   REGISTRY_UNREACHABLE: infra('Check the host name and that the registry answers from this machine.'),
   REGISTRY_TLS: infra('If the registry speaks plain HTTP, name it with --insecure-registry HOST.', false),

@@ -7,9 +7,20 @@ import { DogwoodError, ERRORS } from './errors.ts';
 
 // The only file that reads the environment and the arguments, takes signals and exits.
 
-// By default V8 lets the space for new objects grow to 64 MiB in a run of some seconds. It is faster by nothing here:
-// what a conversion makes dies at once, and frequent small collections also free what lies outside the heap sooner.
-process.getBuiltinModule('node:v8').setFlagsFromString('--semi-space-growth-factor=1');
+/**
+ * Milliseconds after which V8's space for new objects grows no more; in a run of some seconds it would reach 64 MiB.
+ * That makes nothing faster here: what a conversion makes dies at once. While modules load, what is made stays, and
+ * collecting often would cost a short run more than it saves.
+ */
+const GROWING_MS = 500;
+setTimeout(() => {
+  const v8 = process.getBuiltinModule('node:v8');
+  v8.setFlagsFromString('--semi-space-growth-factor=1');
+  // Buffers are collected with new objects, of which large files need few: up to 64 MiB (twice this flag's 32) of
+  // dead buffers would lie about. V8 complains aloud of a flag it does not know, so only where it was tried (Node 24).
+  if (process.versions.v8.startsWith('13.6.'))
+    v8.setFlagsFromString('--scavenger-max-new-space-capacity-mb=4');
+}, GROWING_MS).unref();
 
 const interrupt = new AbortController();
 let signalReceiver: ((signal: NodeJS.Signals) => void) | undefined;

@@ -65,6 +65,7 @@ const ENABLES: Readonly<Record<string, string>> = {
   buildx: 'Dockerfiles, with a builder that is not of the docker driver',
   buildah: 'Dockerfiles',
   pack: 'buildpacks, together with docker',
+  nix: 'dockerTools images, and build commands in a nix-shell',
 };
 
 /** Looks at the machine. Changes nothing but that the home folder and an empty store are made when they are missing. */
@@ -77,7 +78,8 @@ export async function examine(host: CliHost, signal: AbortSignal): Promise<Docto
   ]);
   const node = examineNode(process.versions.node);
   const ok = node.ok && home.ok && config.ok;
-  const found = (engine: string): boolean => engines.some((each) => each.name === engine && each.found);
+  const usable = (name: string): boolean =>
+    engines.some((engine) => engine.name === name && engine.found && engine.problem === undefined);
   return {
     schemaVersion: 1,
     ok,
@@ -89,10 +91,11 @@ export async function examine(host: CliHost, signal: AbortSignal): Promise<Docto
       ...['slug', 'image'].map((name) => ({ name, ok, needs: 'nothing but this program' })),
       {
         name: 'dockerfile',
-        ok: ok && ['buildctl', 'buildx', 'docker', 'buildah'].some(found),
+        ok: ok && ['buildctl', 'buildx', 'docker', 'buildah'].some(usable),
         needs: 'BuildKit, buildx, a Docker Engine or Buildah',
       },
-      { name: 'buildpacks', ok: ok && found('pack') && found('docker'), needs: 'pack and a Docker Engine' },
+      { name: 'nix', ok: ok && usable('nix'), needs: 'nix 2.4 or later, and bubblewrap' },
+      { name: 'buildpacks', ok: ok && usable('pack') && usable('docker'), needs: 'pack and a Docker Engine' },
     ],
     engines: engines.map(({ name, found, version, problem }) => ({
       name,

@@ -1,5 +1,6 @@
 import { DogwoodError } from '../errors.ts';
 import { connectDocker } from './docker.ts';
+import { jailProblem } from './nix-jail.ts';
 import { runProcess } from './process.ts';
 
 /** A tool outside, as this machine has it. */
@@ -15,7 +16,13 @@ export interface EngineReport {
 /** Milliseconds a tool has to say its version. */
 const VERSION_MS = 5_000;
 
-const TOOLS: readonly { readonly name: string; readonly file: string; readonly args: readonly string[] }[] = [
+interface Tool {
+  readonly name: string;
+  readonly file: string;
+  readonly args: readonly string[];
+}
+
+const TOOLS: readonly Tool[] = [
   { name: 'buildctl', file: 'buildctl', args: ['--version'] },
   { name: 'buildx', file: 'docker', args: ['buildx', 'version'] },
   { name: 'buildah', file: 'buildah', args: ['--version'] },
@@ -32,8 +39,18 @@ export async function detectEngines(
 ): Promise<readonly EngineReport[]> {
   return Promise.all([
     detectDocker(dockerHost, signal),
-    ...TOOLS.map(({ name, file, args }) => detectTool(name, file, args, signal)),
+    ...TOOLS.map((tool) =>
+      tool.name === 'nix' ? detectNix(tool, signal) : detectTool(tool.name, tool.file, tool.args, signal),
+    ),
   ]);
+}
+
+/** Nix alone is not enough: what a project brings runs in a sandbox, and its own programs in a jail. */
+async function detectNix(tool: Tool, signal: AbortSignal): Promise<EngineReport> {
+  const nix = await detectTool(tool.name, tool.file, tool.args, signal);
+  if (!nix.found) return nix;
+  const problem = await jailProblem(signal);
+  return problem === undefined ? nix : { ...nix, problem: `no sandbox for projects here: ${problem}` };
 }
 
 async function detectDocker(host: string | undefined, signal: AbortSignal): Promise<EngineReport> {

@@ -48,7 +48,10 @@ export interface Pack {
   trustedBuilders(signal?: AbortSignal): Promise<readonly string[]>;
   /** Throws ENGINE_MISSING, ENGINE_FAILED, and the signal's reason on abort. */
   build(image: string, options: PackBuildOptions, run: PackBuildRun): Promise<PackBuildResult>;
-  /** The process types of an image that the engine holds. Throws ENGINE_FAILED. */
+  /**
+   * The process types of an image that the engine holds. pack looks at its registry as well: throws ENGINE_FAILED when
+   * that cannot be reached, or the image is in neither.
+   */
   inspect(image: string, signal?: AbortSignal): Promise<{ readonly processes: readonly PackProcess[] }>;
 }
 

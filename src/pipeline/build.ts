@@ -1,11 +1,9 @@
 import { builders } from '../builders/index.ts';
 import { asDogwoodError, ERRORS, isUserFault } from '../errors.ts';
-import { type BuildPlan, planDigest } from '../plan/build-plan.ts';
+import { planDigest } from '../plan/build-plan.ts';
 import type { Step } from '../plan/events.ts';
 import type { BuildRequest } from '../plan/request.ts';
 import type { BuildResult, ResultWarning } from '../plan/result.ts';
-import type { Tree } from '../source/tree.ts';
-import { largeContext } from './context-warning.ts';
 import { deliver } from './deliver.ts';
 import { describeBuilt } from './describe.ts';
 import { chosenBuilder, detect } from './detect.ts';
@@ -82,16 +80,6 @@ function createProgress(environment: PipelineEnvironment): Progress {
   };
 }
 
-/** What of the sources somebody should know before they wait for the build. */
-async function warn(plan: BuildPlan, tree: Tree | undefined, session: Session): Promise<void> {
-  const { emit, signal } = session.environment;
-  for (const { message } of plan.project?.problems ?? []) {
-    emit({ type: 'warning', code: 'PROJECT_FILE', message });
-  }
-  const message = tree && (await largeContext(plan, tree, signal));
-  if (message !== undefined) emit({ type: 'warning', code: 'CONTEXT_LARGE', message });
-}
-
 async function build(request: BuildRequest, session: Session, progress: Progress): Promise<BuildResult> {
   const { clock, emit, logger } = session.environment;
   const start = clock();
@@ -105,9 +93,9 @@ async function build(request: BuildRequest, session: Session, progress: Progress
     chosenBuilder(await detect(source, request, builders, context), builders, source),
   );
   const [plan] = await progress.step('plan', () => builder.plan(source, request, context));
-  // A slug is not unpacked for this.
-  const isTree = plan.strategy !== 'image' && plan.strategy !== 'slug';
-  await warn(plan, isTree ? await context.openTree(source) : undefined, session);
+  for (const { message } of plan.project?.problems ?? []) {
+    emit({ type: 'warning', code: 'PROJECT_FILE', message });
+  }
   logger.debug('planned', { strategy: plan.strategy, planDigest: planDigest(plan) });
 
   const direct = directPlace(places);

@@ -5,9 +5,13 @@ import type { Strategy } from './request.ts';
 import type { Step } from './step.ts';
 
 export type LayerOrigin =
-  | ('base' | 'step' | 'user' | 'launcher' | 'slug' | 'image')
+  | ('base' | 'user' | 'launcher' | 'slug' | 'image')
+  // of a Dockerfile
+  | 'step'
   // of buildpacks
-  | ('app' | 'buildpack' | 'sbom' | 'launch-config');
+  | ('app' | 'buildpack' | 'sbom' | 'launch-config')
+  // of a build command in a nix-shell
+  | 'nix-shell';
 
 export interface ResultLayer {
   readonly digest: Digest;

@@ -18,7 +18,9 @@ export function startProcess({ contract }: ImageProcesses, type: string): Start 
 
 /** Starts a command of one's own, in the environment that the image's processes have. */
 export function startCommand({ contract }: ImageProcesses, command: readonly string[]): Start {
-  if (contract === 'buildpacks') return { entrypoint: ['/cnb/lifecycle/launcher'], arguments: command };
+  // Without the dashes the launcher hands the first word to bash, which not every run image has.
+  if (contract === 'buildpacks')
+    return { entrypoint: ['/cnb/lifecycle/launcher'], arguments: ['--', ...command] };
   // An image that others made has an entrypoint of its own, which may not know our `--`.
   return { arguments: contract === 'launcher' ? ['--', ...command] : command };
 }

@@ -97,6 +97,9 @@ export const ENGINES = {
   zstd: debian('zstd'),
   openssl: debian('openssl'),
   htpasswd: debian('htpasswd', 'apache2-utils'),
+  nix: debian('nix', 'nix-bin'),
+  bwrap: debian('bwrap', 'bubblewrap'),
+  'bash-static': debian('bash-static'),
   busybox: {
     find: () => [onPath('busybox')].find((path) => path !== undefined && isStatic(path)),
     how: 'apt-get install --no-install-recommends busybox-static',
@@ -108,10 +111,10 @@ export const ENGINES = {
   // built from Go modules (test/tools) or fetched once into the tools folder
   crane: made('crane', () => onPath('crane')),
   registry: made('registry', () => onPath('registry')),
-  buildkit: made('buildkit', findBuildkitd),
-  buildx: made('buildx', () => onPath('buildx')),
   pack: made('pack', () => onPath('pack')),
   lifecycle: made('lifecycle', () => (onPath('launcher') === undefined ? undefined : onPath('lifecycle'))),
+  buildkit: made('buildkit', findBuildkitd),
+  buildx: made('buildx', () => onPath('buildx')),
   'debian-base': made('debian-base', () => present(join(TOOLS, 'debian-bookworm.tar.gz'))),
   'node-red': made('node-red', () => present(join(TOOLS, 'node-red'))),
   // not programs, but as easily missing

@@ -42,7 +42,7 @@ test("an image of buildpacks by the lifecycle's, whichever platform API wrote th
   expect(startProcess(processes, 'worker')).toEqual({ entrypoint: ['/cnb/process/worker'] });
   expect(startCommand(processes, ['ls'])).toEqual({
     entrypoint: ['/cnb/lifecycle/launcher'],
-    arguments: ['ls'],
+    arguments: ['--', 'ls'],
   });
 });
 

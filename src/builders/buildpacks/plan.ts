@@ -2,6 +2,9 @@ import { DogwoodError } from '../../errors.ts';
 import { parseReference } from '../../oci/reference.ts';
 import type { BuildPlan, Sourced } from '../../plan/build-plan.ts';
 import type { BuildpacksPlan } from '../../plan/buildpacks-plan.ts';
+import { APP_JSON } from '../../plan/files/app-json.ts';
+import { PROJECT_TOML } from '../../plan/files/project-toml.ts';
+import { requireReadable } from '../../plan/files/read-project.ts';
 import type { Project } from '../../plan/project.ts';
 import type { BuildRequest } from '../../plan/request.ts';
 import { isImageSource } from '../../source/open-source.ts';
@@ -27,13 +30,18 @@ export async function planBuildpacks(
   packVariables(request.env);
   const tree = await sourceTree(source, context);
   const project = await context.readProject(source);
+  // They say which buildpacks: passed over, another set would build.
+  requireReadable(project, [PROJECT_TOML, APP_JSON]);
   const builder = chooseBuilder(request, project);
   const descriptor = await readDescriptor(tree);
   await refuseForeignBuildpacks(project.buildpacks, descriptor, tree);
+  const runImage = chooseRunImage(request, project);
+  // The network comes last: what is refused is refused at once.
+  const digest = await builderDigest(builder.value, request.platform, context);
   const details: BuildpacksPlan = {
     strategy: 'buildpacks',
-    builder: { ...builder, digest: await builderDigest(builder.value, request.platform, context) },
-    runImage: chooseRunImage(request, project),
+    builder: { ...builder, digest },
+    runImage,
     // Those of project.toml are read by pack itself, along with what else stands there about them.
     buildpacks: project.buildpacks.filter(({ from }) => from !== DESCRIPTOR),
     env: Object.keys(request.env).sort(),

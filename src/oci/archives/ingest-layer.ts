@@ -110,16 +110,18 @@ async function putLayer(
   options: IngestOptions,
 ): Promise<TakenLayer> {
   const inner = createDigester();
-  const open = async (): Promise<Readable> =>
-    toStream(
-      present === wanted ? observed(content, present, inner) : changed(content, present, wanted, inner),
-    );
+  const bytes = (): AsyncIterable<Uint8Array> => {
+    if (present !== wanted) return changed(content, present, wanted, inner);
+    return present === 'none' ? remaining(content) : observed(content, present, inner);
+  };
+  const open = async (): Promise<Readable> => toStream(bytes());
   const { descriptor } = await sink.put(
     { open, reopenable: false },
     { mediaType: ociLayerType(wanted) },
     options,
   );
-  const diffId = inner.digest();
+  // What is not compressed is its own diffID, which the sink has just found out.
+  const diffId = present === 'none' && wanted === 'none' ? descriptor.digest : inner.digest();
   if (present === 'none' && wanted !== 'none') await options.compressed?.put(diffId, wanted, descriptor);
   return { descriptor, diffId };
 }
@@ -145,13 +147,6 @@ async function* observed(
   compression: Compression,
   inner: Digester,
 ): AsyncGenerator<Uint8Array> {
-  if (compression === 'none') {
-    for await (const chunk of remaining(content)) {
-      inner.update(chunk);
-      yield chunk;
-    }
-    return;
-  }
   const side = new PassThrough({ highWaterMark: CHUNK_BYTES });
   const looking = look(side, compression, inner);
   // Awaited at the end, or while the side stands still; an early failure must not go unheard in between.

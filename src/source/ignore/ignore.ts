@@ -32,13 +32,15 @@ export function lastMatchWins(patterns: readonly IgnorePattern[]): Ignore {
   return {
     step(path, isFolder, parent) {
       let ignored = false;
-      const matched = patterns.map(({ negated, matches }, index) => {
-        const inherited = parent?.matched?.[index] === true;
+      // Nothing lies in a file: only folders hand on what matched them.
+      const matched: boolean[] | undefined = isFolder ? [] : undefined;
+      for (let index = 0; index < patterns.length; index++) {
+        const { negated, matches } = patterns[index] as IgnorePattern;
         // What would change nothing is not asked.
-        if (!inherited && (negated !== ignored || !matches(path, isFolder))) return false;
-        ignored = !negated;
-        return true;
-      });
+        const isMatch = parent?.matched?.[index] === true || (negated === ignored && matches(path, isFolder));
+        if (isMatch) ignored = !negated;
+        matched?.push(isMatch);
+      }
       // Below a folder that is left out something may be taken back, but only by an exception.
       return { ignored, prune: ignored && !hasExceptions, matched };
     },

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { createPack } from '../../../src/engines/pack.ts';
 import { openLocalStore } from '../../../src/oci/stores/local.ts';
 import { runBuild } from '../../../src/pipeline/build.ts';
@@ -10,6 +10,7 @@ import { planBuild } from '../../../src/pipeline/plan.ts';
 import type { BuildEvent } from '../../../src/plan/events.ts';
 import type { BuildRequest } from '../../../src/plan/request.ts';
 import type { SucceededBuild } from '../../../src/plan/result.ts';
+import { startCommand } from '../../../src/plan/start.ts';
 import { type TestBuilder, testApp, testBuilder } from '../../helpers/buildpacks-builder.ts';
 import { type Docker, dockerEngine } from '../../helpers/docker.ts';
 import { describeWith } from '../../helpers/engines.ts';
@@ -97,6 +98,10 @@ describeWith(['docker', 'busybox', 'pack', 'lifecycle'], 'the buildpacks builder
         ...['base', 'buildpack', 'sbom', 'app', 'launcher', 'launch-config', 'launch-config'],
       ]);
       expect(await answerOf('buildpacks-build/answers:v1', engine)).toBe('hello from a buildpack\n');
+      const contract = { contract: 'buildpacks', commands: result.processes } as const;
+      const { entrypoint = [], arguments: words = [] } = startCommand(contract, ['echo', 'a command']);
+      const run = ['run', '--rm', '--entrypoint', ...entrypoint, 'buildpacks-build/answers:v1', ...words];
+      expect(await engine.docker(...run)).toBe('a command');
       const phases = ['analyze', 'detect', 'restore', 'build', 'export'];
       const tasks = events.filter((event) => event.type === 'task');
       expect(tasks.map(({ id, state }) => `${id} ${state}`)).toEqual(
@@ -466,7 +471,10 @@ describeWith(['docker', 'busybox', 'pack', 'lifecycle'], 'the buildpacks builder
         clearCache: false,
         reportFolder: await temporaryFolder(),
       } as const;
-      const image = 'buildpacks-build/wrapped:v1';
+      // pack inspect asks the image's registry as well.
+      const registry = await startRegistry({ kind: 'distribution3' });
+      onTestFinished(() => registry.stop());
+      const image = `${registry.host}/wrapped:v1`;
       const result = await buildImage(image, options, { onPhase: (phase) => phases.push(phase) });
       expect(phases).toEqual(['analyze', 'detect', 'restore', 'build', 'export']);
       if (result.status === 'failed') throw new Error(result.lastLines.join('\n'));
@@ -476,7 +484,7 @@ describeWith(['docker', 'busybox', 'pack', 'lifecycle'], 'the buildpacks builder
         ['web', true],
         ['worker', false],
       ]);
-      await expect(inspect('buildpacks-build/none')).rejects.toMatchObject({ code: 'ENGINE_FAILED' });
+      await expect(inspect(`${registry.host}/none:v1`)).rejects.toMatchObject({ code: 'ENGINE_FAILED' });
     });
 
     test('says its version', async () => {

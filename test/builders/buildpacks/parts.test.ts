@@ -201,7 +201,7 @@ describe('a plan', () => {
     const named = async (uri: string) => {
       const text = `[_]\nschema-version = "0.2"\n[[io.buildpacks.group]]\nuri = ${JSON.stringify(uri)}\n`;
       await writeFile(join(app, 'project.toml'), text);
-      return plan(app);
+      return plan(app, { builder: `r.example/b@sha256:${'a'.repeat(64)}` });
     };
     for (const uri of ['/etc', '../x', './link', 'link', 'file:///etc', 'file://host/x', 'own/../../x']) {
       await expect(named(uri), uri).rejects.toMatchObject({

@@ -82,8 +82,9 @@ describe('it is no slug', () => {
     ['an empty file', Buffer.alloc(0), /not compressed/],
   ])('%s', async (_what, bytes, reason) => {
     const found = await detected(bytes);
+    // Another strategy may take it: some of these are tarballs of sources.
+    expect(found.strategy).not.toBe('slug');
     expect(found).toMatchObject({
-      strategy: undefined,
       chosen: false,
       reason: expect.stringMatching(reason),
     });
