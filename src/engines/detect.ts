@@ -1,6 +1,6 @@
 import { DogwoodError } from '../errors.ts';
-import { connectDocker } from './docker.ts';
-import { jailProblem } from './nix-jail.ts';
+import { connectDocker } from './docker/engine.ts';
+import { jailProblem } from './nix/jail.ts';
 import { runProcess } from './process.ts';
 
 /** A tool outside, as this machine has it. */

@@ -1,4 +1,4 @@
-import type { DockerEngine } from '../engines/docker.ts';
+import type { DockerEngine } from '../engines/docker/engine.ts';
 import type { Digest } from '../oci/digest.ts';
 import { loadImage } from '../oci/load.ts';
 import { readImageProcesses } from '../plan/processes.ts';

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import { connectDocker } from '../engines/docker.ts';
+import { connectDocker } from '../engines/docker/engine.ts';
 import { DogwoodError } from '../errors.ts';
 import { openDockerArchive } from '../oci/archives/docker-archive.ts';
 import { openOciArchive } from '../oci/archives/oci-archive.ts';

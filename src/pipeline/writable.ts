@@ -1,5 +1,5 @@
 import { PassThrough } from 'node:stream';
-import { connectDocker, type DockerEngine } from '../engines/docker.ts';
+import { connectDocker, type DockerEngine } from '../engines/docker/engine.ts';
 import { DogwoodError } from '../errors.ts';
 import { writeDockerArchive } from '../oci/archives/docker-archive.ts';
 import { writeOciArchive } from '../oci/archives/oci-archive.ts';

@@ -1,4 +1,4 @@
-import type { GitRemote } from '../engines/git.ts';
+import type { GitRemote } from '../engines/git/git.ts';
 import { DogwoodError } from '../errors.ts';
 
 /** A source in a Git repository: `https://HOST/PATH.git#REF:DIR`, `git@HOST:PATH#REF:DIR`, `ssh://`, `file://`. */

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fetchCommit } from '../engines/git.ts';
+import { fetchCommit } from '../engines/git/git.ts';
 import { DogwoodError } from '../errors.ts';
 import { DEFAULT_TAR_LIMITS } from '../oci/tar/entry.ts';
 import type { GitAddress } from './git-address.ts';

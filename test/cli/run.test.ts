@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { connectDocker, type DockerEngine } from '../../src/engines/docker.ts';
+import { connectDocker, type DockerEngine } from '../../src/engines/docker/engine.ts';
 import { debianBase } from '../helpers/base-image.ts';
 import { buildOrThrow, MAIN } from '../helpers/command.ts';
 import { type Docker, dockerEngine } from '../helpers/docker.ts';

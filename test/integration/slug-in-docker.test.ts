@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { connectDocker } from '../../src/engines/docker.ts';
+import { connectDocker } from '../../src/engines/docker/engine.ts';
 import { debianBase } from '../helpers/base-image.ts';
 import { type BuildDocument, buildOrThrow } from '../helpers/command.ts';
 import { contractApp } from '../helpers/contract-app.ts';

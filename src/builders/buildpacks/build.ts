@@ -1,8 +1,8 @@
-import { connectDocker, type DockerEngine } from '../../engines/docker.ts';
-import { type DockerBuildScope, openDockerBuildScope } from '../../engines/docker-build-scope.ts';
-import { createPack, type Pack } from '../../engines/pack.ts';
-import type { PackBuildOptions } from '../../engines/pack-arguments.ts';
-import type { PackReport } from '../../engines/pack-report.ts';
+import { type DockerBuildScope, openDockerBuildScope } from '../../engines/docker/build-scope.ts';
+import { connectDocker, type DockerEngine } from '../../engines/docker/engine.ts';
+import type { PackBuildOptions } from '../../engines/pack/arguments.ts';
+import { createPack, type Pack } from '../../engines/pack/pack.ts';
+import type { PackReport } from '../../engines/pack/report.ts';
 import { DogwoodError } from '../../errors.ts';
 import type { IngestedImage } from '../../oci/archives/ingest-manifest.ts';
 import { loadImage } from '../../oci/load.ts';

@@ -1,5 +1,5 @@
-import type { PackBuildResult } from '../../engines/pack.ts';
-import { lifecycleFailure } from '../../engines/pack-codes.ts';
+import { lifecycleFailure } from '../../engines/pack/codes.ts';
+import type { PackBuildResult } from '../../engines/pack/pack.ts';
 import { DogwoodError, type ErrorCode } from '../../errors.ts';
 
 type Failed = Extract<PackBuildResult, { status: 'failed' }>;

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Pack } from '../../engines/pack.ts';
-import type { PackBuildOptions } from '../../engines/pack-arguments.ts';
+import type { PackBuildOptions } from '../../engines/pack/arguments.ts';
+import type { Pack } from '../../engines/pack/pack.ts';
 import { formatPlatform } from '../../oci/platform.ts';
 import type { BuildPlan } from '../../plan/build-plan.ts';
 import type { BuildpacksPlan } from '../../plan/buildpacks-plan.ts';

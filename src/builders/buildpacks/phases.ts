@@ -1,4 +1,4 @@
-import type { PackListener, PackPhase } from '../../engines/pack-output.ts';
+import type { PackListener, PackPhase } from '../../engines/pack/output.ts';
 import type { Emit } from '../../plan/events.ts';
 
 /** Phases become tasks, lines become log lines of theirs. */

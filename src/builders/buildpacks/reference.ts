@@ -1,4 +1,4 @@
-import { localImageDigest } from '../../engines/docker-local-image.ts';
+import { localImageDigest } from '../../engines/docker/local-image.ts';
 import { DogwoodError, ERRORS } from '../../errors.ts';
 import type { Platform } from '../../oci/descriptor.ts';
 import { type Digest, isDigest } from '../../oci/digest.ts';

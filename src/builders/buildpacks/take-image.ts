@@ -1,4 +1,4 @@
-import type { DockerEngine } from '../../engines/docker.ts';
+import type { DockerEngine } from '../../engines/docker/engine.ts';
 import { DogwoodError } from '../../errors.ts';
 import { ingestArchive } from '../../oci/archives/ingest.ts';
 import type { IngestedImage } from '../../oci/archives/ingest-manifest.ts';

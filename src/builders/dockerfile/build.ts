@@ -1,7 +1,7 @@
 import { copyFile, writeFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import type { Readable } from 'node:stream';
-import type { DockerfileBuild, DockerfileEngine, EngineDemands } from '../../engines/dockerfile-engine.ts';
+import type { DockerfileBuild, DockerfileEngine, EngineDemands } from '../../engines/dockerfile/engine.ts';
 import { ingestArchive } from '../../oci/archives/ingest.ts';
 import { formatPlatform } from '../../oci/platform.ts';
 import type { BuildPlan } from '../../plan/build-plan.ts';

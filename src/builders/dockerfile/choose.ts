@@ -1,13 +1,13 @@
-import { findBuildah } from '../../engines/buildah.ts';
-import { findBuildkit } from '../../engines/buildkit.ts';
-import { findBuildx } from '../../engines/buildx.ts';
-import { findDockerBuilder } from '../../engines/docker-builder.ts';
+import { findBuildah } from '../../engines/dockerfile/buildah.ts';
+import { findBuildkit } from '../../engines/dockerfile/buildkit.ts';
+import { findBuildx } from '../../engines/dockerfile/buildx.ts';
+import { findDockerBuilder } from '../../engines/dockerfile/docker.ts';
 import type {
   DockerfileEngine,
   DockerfileEngineName,
   EngineAbility,
   EngineDemands,
-} from '../../engines/dockerfile-engine.ts';
+} from '../../engines/dockerfile/engine.ts';
 import { DogwoodError } from '../../errors.ts';
 import { DOCKERFILE_ENGINES } from '../../plan/request.ts';
 import type { BuildContext } from '../builder.ts';

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { EngineContext } from '../../engines/dockerfile-engine.ts';
+import type { EngineContext } from '../../engines/dockerfile/engine.ts';
 import { copy } from '../../oci/copy.ts';
 import { openLayout } from '../../oci/stores/layout.ts';
 import type { DockerfilePlan } from '../../plan/dockerfile-plan.ts';

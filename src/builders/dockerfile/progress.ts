@@ -1,4 +1,4 @@
-import type { EngineProgress } from '../../engines/dockerfile-engine.ts';
+import type { EngineProgress } from '../../engines/dockerfile/engine.ts';
 import type { Emit } from '../../plan/events.ts';
 
 /** Warnings of the frontend are advice; they have this code. */

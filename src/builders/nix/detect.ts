@@ -3,10 +3,10 @@ import type { BuildRequest } from '../../plan/request.ts';
 import type { Source } from '../../source/source.ts';
 import type { Tree } from '../../source/tree.ts';
 import type { PlanContext } from '../builder.ts';
-import { chooseImage } from './image-attribute.ts';
-import { NIX_FILES } from './installable.ts';
-import { type Looked, lookOnce } from './look.ts';
-import { findShell } from './shell-file.ts';
+import { NIX_FILES } from './image/installable.ts';
+import { chooseImage } from './look/image.ts';
+import { type Looked, lookOnce } from './look/look.ts';
+import { findShell } from './shell/file.ts';
 
 /** Does the project have an image that Nix builds, or a build command that runs in its nix-shell? */
 export async function detectNix(

@@ -1,6 +1,6 @@
-import { type NixResult, type NixStore, nixStore } from '../../engines/nix.ts';
-import { classifyNixFailure, type NixFailure } from '../../engines/nix-failure.ts';
-import type { NixPosition } from '../../engines/nix-log.ts';
+import { classifyNixFailure, type NixFailure } from '../../engines/nix/failure.ts';
+import type { NixPosition } from '../../engines/nix/log.ts';
+import { type NixResult, type NixStore, nixStore } from '../../engines/nix/nix.ts';
 import { DogwoodError } from '../../errors.ts';
 import type { Tree } from '../../source/tree.ts';
 import type { PlanContext } from '../builder.ts';

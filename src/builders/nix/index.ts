@@ -1,13 +1,13 @@
-import { findNix } from '../../engines/nix.ts';
+import { findNix } from '../../engines/nix/nix.ts';
 import { DogwoodError } from '../../errors.ts';
 import type { BuildPlan } from '../../plan/build-plan.ts';
 import type { Tree } from '../../source/tree.ts';
 import type { BuildContext, Builder, Built } from '../builder.ts';
-import { buildNixImage } from './build-image.ts';
-import { buildInShell } from './build-shell.ts';
 import { detectNix } from './detect.ts';
+import { buildNixImage } from './image/build.ts';
 import { nixPermissions } from './permissions.ts';
 import { planNix } from './plan.ts';
+import { buildInShell } from './shell/build.ts';
 
 /** Images that Nix builds (dockerTools), and builds that run in a project's nix-shell. */
 export const nixBuilder: Builder = {

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { NixPermissions } from '../../engines/nix-settings.ts';
+import type { NixPermissions } from '../../engines/nix/settings.ts';
 import { DogwoodError } from '../../errors.ts';
 import { ingestArchive } from '../../oci/archives/ingest.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';

@@ -1,4 +1,4 @@
-import type { NixPermissions } from '../../engines/nix-settings.ts';
+import type { NixPermissions } from '../../engines/nix/settings.ts';
 import type { Permission } from '../../plan/request.ts';
 
 /** Nothing is loosened: how a project is looked at. */

@@ -7,13 +7,13 @@ import type { Source } from '../../source/source.ts';
 import type { Tree } from '../../source/tree.ts';
 import type { PlanContext } from '../builder.ts';
 import { refuseFlags } from '../refused-flags.ts';
-import { chooseImage, type NixImage } from './image-attribute.ts';
-import { NIX_FILES, type NixFile } from './installable.ts';
-import { type Looked, lookOnce } from './look.ts';
-import { lookAtAttribute, type NamedAttribute } from './look-at-attribute.ts';
-import { nix2containerError } from './output.ts';
+import { NIX_FILES, type NixFile } from './image/installable.ts';
+import { nix2containerError } from './image/output.ts';
+import { lookAtAttribute, type NamedAttribute } from './look/attribute.ts';
+import { chooseImage, type NixImage } from './look/image.ts';
+import { type Looked, lookOnce } from './look/look.ts';
 import { nixAllowed } from './permissions.ts';
-import { planShell } from './shell-plan.ts';
+import { planShell } from './shell/plan.ts';
 
 /**
  * What Nix will build. Throws NIX_ATTRIBUTE_AMBIGUOUS, NIX_OUTPUT_UNUSABLE, NIX_SHELL_INVALID, SOURCE_UNSUPPORTED, and

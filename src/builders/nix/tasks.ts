@@ -1,4 +1,4 @@
-import type { NixEvent } from '../../engines/nix-log.ts';
+import type { NixEvent } from '../../engines/nix/log.ts';
 import type { BuildContext } from '../builder.ts';
 
 /** Lines that are kept of each builder, for the error that may follow. */

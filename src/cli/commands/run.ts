@@ -1,4 +1,4 @@
-import type { DockerEngine } from '../../engines/docker.ts';
+import type { DockerEngine } from '../../engines/docker/engine.ts';
 import { DogwoodError } from '../../errors.ts';
 import type { PipelineEnvironment } from '../../pipeline/environment.ts';
 import type { LoadedImage } from '../../pipeline/run.ts';
@@ -49,7 +49,7 @@ export function createRunCommand(host: CliHost, finish: (exitCode: number) => vo
         await runSession(host, 'run', flags, async ({ environment, quiet }) => {
           const { readVariables } = await import('../build-request.ts');
           const variables = await readVariables(flags, host.environment);
-          const { connectDocker } = await import('../../engines/docker.ts');
+          const { connectDocker } = await import('../../engines/docker/engine.ts');
           const docker = await connectDocker(environment.dockerHost, environment.signal);
           const loadIntoDocker = await host.pipeline.loadIntoDocker();
           const loaded = await loadIntoDocker(image, environment, docker);

@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { createPack } from '../../../src/engines/pack.ts';
+import { createPack } from '../../../src/engines/pack/pack.ts';
 import { openLocalStore } from '../../../src/oci/stores/local.ts';
 import { runBuild } from '../../../src/pipeline/build.ts';
 import type { PipelineEnvironment } from '../../../src/pipeline/environment.ts';

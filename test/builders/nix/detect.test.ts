@@ -2,9 +2,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { chooseImage, imageOutput } from '../../../src/builders/nix/image-attribute.ts';
-import { isAllowed } from '../../../src/builders/nix/inputs.ts';
-import { ALLOWED_URIS } from '../../../src/engines/nix-settings.ts';
+import { chooseImage, imageOutput } from '../../../src/builders/nix/look/image.ts';
+import { isAllowed } from '../../../src/builders/nix/look/inputs.ts';
+import { ALLOWED_URIS } from '../../../src/engines/nix/settings.ts';
 import { planBuild } from '../../../src/pipeline/plan.ts';
 import type { BuildRequest } from '../../../src/plan/request.ts';
 import { describeWith } from '../../helpers/engines.ts';

@@ -2,7 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { readImagesFromText } from '../../../src/builders/nix/read-text.ts';
+import { readImagesFromText } from '../../../src/builders/nix/look/read-text.ts';
 import { openTree } from '../../../src/source/tree.ts';
 import { temporaryFolder } from '../../helpers/temp.ts';
 

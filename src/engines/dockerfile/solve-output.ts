@@ -1,0 +1,38 @@
+import type { EngineProgress } from './engine.ts';
+import { createLineSplitter } from './log-lines.ts';
+import { createSolveProgress, type SolveStatus } from './solve-status.ts';
+
+/** Bytes of an engine's error that are kept. */
+const MAX_TEXT = 64 * 1024;
+
+/** Reads what `--progress rawjson` writes to standard error: status in JSON lines, then perhaps an error as text. */
+export function createSolveOutput(onProgress: (progress: EngineProgress) => void) {
+  const progress = createSolveProgress(onProgress);
+  let text = '';
+  const lines = createLineSplitter((line) => {
+    const status = line.startsWith('{') ? parse(line) : undefined;
+    if (status !== undefined) progress.push(status);
+    else text = `${text}${line}\n`.slice(-MAX_TEXT);
+  });
+  return {
+    push: lines.push,
+    /** All that was no status. */
+    text(): string {
+      lines.end();
+      return text;
+    },
+    failed: () => progress.failed,
+    end() {
+      lines.end();
+      progress.end();
+    },
+  };
+}
+
+function parse(line: string): SolveStatus | undefined {
+  try {
+    return JSON.parse(line) as SolveStatus;
+  } catch {
+    return undefined;
+  }
+}
