@@ -45,7 +45,7 @@ test.each([
   ['re-exporting', 'net/a.ts', "export * from '../oci/b.ts';", 'net may not import oci'],
   ['lazily', 'net/a.ts', "export const a = () => import('../oci/b.ts');", 'net may not import oci'],
   ['the program', 'cli/a.ts', "import { b } from '../main.ts';", 'cli may not import main'],
-  ['the tests', 'cli/a.ts', "import { b } from '../b.ts';", 'outside of src'],
+  ['the tests', 'cli/a.ts', "import { b } from '../../test/b.ts';", 'outside of src'],
   ['a process', 'builders/a.ts', "import { spawn } from 'node:child_process';", 'only engines may'],
   ['a process library', 'pipeline/a.ts', "import type { Options } from 'execa';", 'only engines may'],
   ['a socket', 'registry/auth.ts', "import http from 'node:http';", 'only net, registry/http'],

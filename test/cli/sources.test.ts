@@ -48,7 +48,6 @@ describe('a source that cannot be built', () => {
       [cut, 1, 'GZIP_INVALID'],
       ['https://host.example/a.git#--upload-pack=x', 2, 'USAGE'],
       ['git://host.example/a.git', 2, 'USAGE'],
-      ['http://127.0.0.1:1/a.git', 3, 'GIT_UNREACHABLE'],
     ];
     for (const [source, exitCode, code] of cases) {
       const found = await failing(['plan', source]);
@@ -73,6 +72,9 @@ describeWith(['git'], 'a Git source on the command line', ({ git }) => {
     repository.commit();
     const missing = await failing(['plan', `${repository.folder}/.git#nowhere`]);
     expect(missing).toMatchObject({ exitCode: 1, code: 'GIT_REF_NOT_FOUND' });
+    const silent = await failing(['plan', 'http://127.0.0.1:1/a.git']);
+    expect(silent).toMatchObject({ exitCode: 3, code: 'GIT_UNREACHABLE' });
+    expect(silent.hint).not.toBe('');
     expect(leftovers(missing.left)).toEqual([]);
     const closed = await serve((_request, response) => response.writeHead(403).end());
     const denied = await failing(['plan', `http://user:hunter2@${closed.host}/a.git`]);
