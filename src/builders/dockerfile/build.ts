@@ -1,15 +1,13 @@
 import { copyFile, writeFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
-import type { Readable } from 'node:stream';
-import type { DockerfileBuild, DockerfileEngine, EngineDemands } from '../../engines/dockerfile/engine.ts';
-import { ingestArchive } from '../../oci/archives/ingest.ts';
+import type { DockerfileBuild, EngineDemands } from '../../engines/dockerfile/engine.ts';
 import { formatPlatform } from '../../oci/platform.ts';
 import type { BuildPlan } from '../../plan/build-plan.ts';
 import type { DockerfilePlan } from '../../plan/dockerfile-plan.ts';
 import type { BuildRequest } from '../../plan/request.ts';
 import { contextSize, contextWarning } from '../../source/ignore/context-size.ts';
 import type { BuildContext, Built } from '../builder.ts';
-import { rememberedLayers } from '../compressed-layers.ts';
+import { ingest } from '../ingest.ts';
 import { chooseEngine } from './choose.ts';
 import { contextArchive } from './context-archive.ts';
 import { prepareContexts } from './contexts.ts';
@@ -46,8 +44,10 @@ export async function buildDockerfile(plan: BuildPlan, context: BuildContext): P
     onProgress: events,
     lineOf: (step: string) => lineOf(dockerfile, step),
   };
+  // What an engine hands out uncompressed it would have compressed for a registry.
+  const compression = request.compression === 'keep' && !engine.compresses ? 'gzip' : request.compression;
   const { descriptor, from } = await engine.build(build, run, (archive) =>
-    takeImage(archive, engine, context),
+    ingest(archive, compression, context),
   );
   return {
     descriptor,
@@ -124,19 +124,4 @@ async function describeBuild(
       digest === null || from !== null || reference.includes('@') ? [] : [{ name: reference, digest }],
     ),
   };
-}
-
-async function takeImage(archive: Readable, engine: DockerfileEngine, context: BuildContext) {
-  const { compression } = context.request;
-  let bytes = 0;
-  return ingestArchive(archive, context.sink, {
-    // What an engine hands out uncompressed it would have compressed for a registry.
-    compression: compression === 'keep' && !engine.compresses ? 'gzip' : compression,
-    compressed: rememberedLayers(context.facts),
-    signal: context.signal,
-    onBytes(count) {
-      bytes += count;
-      context.emit({ type: 'progress', step: 'build', transfer: 'layers', bytes, total: null, done: false });
-    },
-  });
 }

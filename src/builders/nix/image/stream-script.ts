@@ -5,8 +5,9 @@ import { type NixStore, physicalPath } from '../../../engines/nix/nix.ts';
 import { type ProcessResult, runProcess } from '../../../engines/process.ts';
 import { DogwoodError } from '../../../errors.ts';
 import type { BuildContext, Built } from '../../builder.ts';
+import { ingest } from '../../ingest.ts';
 import { storeElsewhere } from '../failure.ts';
-import { finishImage, ingest, type OutputOptions } from '../ingest.ts';
+import { finishImage, type OutputOptions } from '../finish-image.ts';
 import { derivationName } from '../tasks.ts';
 
 const LAST_LINES = 12;
