@@ -13,7 +13,7 @@ import { contextArchive } from './context-archive.ts';
 import { prepareContexts } from './contexts.ts';
 import { BUILT_IN, SYNTAX_ARGUMENT, withoutSyntax } from './frontend.ts';
 import { originsOf } from './origins.ts';
-import { engineEvents } from './progress.ts';
+import { engineEvents, readable, readableError } from './progress.ts';
 import { type OpenedDockerfile, openDockerfile } from './read.ts';
 import { type PreparedSecrets, prepareSecrets, readSecrets } from './secrets.ts';
 import { chainOf, lineOf } from './stages.ts';
@@ -36,19 +36,21 @@ export async function buildDockerfile(plan: BuildPlan, context: BuildContext): P
   const irreproducible = engine.irreproducible(build);
   if (irreproducible !== undefined) say(irreproducible);
   await warnOfSize(opened, context);
-  const events = engineEvents(context.emit, secrets.shown);
+  const plain = readable(secrets);
   const run = {
     variables: context.engines.variables,
     makeFolder: context.makeFolder,
     signal: context.signal,
-    onProgress: events,
+    onProgress: engineEvents(context.emit, plain),
     lineOf: (step: string) => lineOf(dockerfile, step),
   };
   // What an engine hands out uncompressed it would have compressed for a registry.
   const compression = request.compression === 'keep' && !engine.compresses ? 'gzip' : request.compression;
-  const { descriptor, from } = await engine.build(build, run, (archive) =>
-    ingest(archive, compression, context),
-  );
+  const { descriptor, from } = await engine
+    .build(build, run, (archive) => ingest(archive, compression, context))
+    .catch((error: unknown) => {
+      throw readableError(error, plain);
+    });
   return {
     descriptor,
     from,
