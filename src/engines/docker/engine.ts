@@ -56,7 +56,7 @@ function missing(address: DockerAddress, why: string): DogwoodError {
     'ENGINE_MISSING',
     `no Docker Engine answers at ${describeAddress(address)} (${why})`,
     {
-      hint: 'Start Docker, or set DOCKER_HOST to the engine to use; nothing but `run` and docker-daemon: needs it.',
+      hint: 'Start Docker, or set DOCKER_HOST to the engine to use; `build doctor` says what can be done without.',
     },
   );
 }
