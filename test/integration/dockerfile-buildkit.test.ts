@@ -234,6 +234,21 @@ COPY --from=one /length /length
       expect(existsSync(nowhere)).toBe(true);
     }, 60_000);
 
+    test('a secret that a failing step prints is in neither the log nor the error', async () => {
+      const app = await dockerfileApp(
+        `${SHELL}RUN --mount=type=secret,id=token cat /run/secrets/token; echo; echo said; exit 3\n`,
+      );
+      const secrets = [{ id: 'token', from: { kind: 'file', path: join(home, 'printed') } as const }];
+      await writeFile(join(home, 'printed'), 'sesame-8471');
+      const { result, events } = await build(app, { secrets });
+      expect(result).toMatchObject({ status: 'failed', error: { code: 'DOCKERFILE_STEP_FAILED' } });
+      const said = JSON.stringify([result, events]);
+      expect(said).toContain('said');
+      expect(said).toContain('***');
+      expect(said).not.toContain('sesame-8471');
+      expect(said).not.toMatch(/token-[0-9a-f]{32}/);
+    }, 60_000);
+
     test('an unreadable secret is told by name', async () => {
       const app = await dockerfileApp(SHELL);
       const secrets = [{ id: 'a', from: { kind: 'file', path: '/nowhere/secret' } as const }];

@@ -1,10 +1,9 @@
 import type { DockerEngine } from '../../engines/docker/engine.ts';
 import { DogwoodError } from '../../errors.ts';
-import { ingestArchive } from '../../oci/archives/ingest.ts';
 import type { IngestedImage } from '../../oci/archives/ingest-manifest.ts';
 import type { CompressionChoice } from '../../plan/request.ts';
 import type { BuildContext } from '../builder.ts';
-import { rememberedLayers } from '../compressed-layers.ts';
+import { ingest } from '../ingest.ts';
 
 /** An image on its way out of the engine. */
 export interface Taking {
@@ -29,25 +28,8 @@ export function takeImage(
   const own = new AbortController();
   const signal = AbortSignal.any([context.signal, own.signal]);
   let early: Promise<IngestedImage> | undefined;
-  const take = async (): Promise<IngestedImage> => {
-    let bytes = 0;
-    return ingestArchive(await docker.exportImage(name, signal), context.sink, {
-      compression,
-      compressed: rememberedLayers(context.facts),
-      signal,
-      onBytes(count) {
-        bytes += count;
-        context.emit({
-          type: 'progress',
-          step: 'build',
-          transfer: 'layers',
-          bytes,
-          total: null,
-          done: false,
-        });
-      },
-    });
-  };
+  const take = async (): Promise<IngestedImage> =>
+    ingest(await docker.exportImage(name, signal), compression, context, signal);
   return {
     begin() {
       if (early !== undefined || own.signal.aborted) return;

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { DogwoodError } from '../../errors.ts';
 import type { TempFiles } from '../../oci/stores/temp-files.ts';
+import { redactValues } from '../redact.ts';
 
 /**
  * Variables that pack, or a credential helper below it, would act on: an application's AWS_PROFILE must not decide
@@ -50,17 +51,11 @@ export async function withVariablesFile<T>(
   });
 }
 
-/** Shorter values cannot be told from ordinary words. */
-const SHORTEST_SECRET = 8;
-
 /**
- * Hides the values of variables in what a buildpack prints. Which of them are secrets nobody says; a value that is a
+ * Hides the values of variables in what a buildpack prints. Which of them are secrets nobody says; a line that is a
  * single lower-case word (`production`) is not taken for one.
  */
 export function redactor(env: Readonly<Record<string, string>>): (line: string) => string {
-  const values = Object.values(env)
-    .flatMap((value) => value.split(/\r?\n/))
-    .filter((value) => value.length >= SHORTEST_SECRET && !/^[a-z]+$/.test(value))
-    .sort((a, b) => b.length - a.length);
-  return (line) => values.reduce((text, value) => text.replaceAll(value, '***'), line);
+  const lines = Object.values(env).flatMap((value) => value.split(/\r?\n/));
+  return redactValues(lines.filter((line) => !/^[a-z]+$/.test(line)));
 }

@@ -1,21 +1,19 @@
 import { copyFile, writeFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
-import type { Readable } from 'node:stream';
-import type { DockerfileBuild, DockerfileEngine, EngineDemands } from '../../engines/dockerfile/engine.ts';
-import { ingestArchive } from '../../oci/archives/ingest.ts';
+import type { DockerfileBuild, EngineDemands } from '../../engines/dockerfile/engine.ts';
 import { formatPlatform } from '../../oci/platform.ts';
 import type { BuildPlan } from '../../plan/build-plan.ts';
 import type { DockerfilePlan } from '../../plan/dockerfile-plan.ts';
 import type { BuildRequest } from '../../plan/request.ts';
 import { contextSize, contextWarning } from '../../source/ignore/context-size.ts';
 import type { BuildContext, Built } from '../builder.ts';
-import { rememberedLayers } from '../compressed-layers.ts';
+import { ingest } from '../ingest.ts';
 import { chooseEngine } from './choose.ts';
 import { contextArchive } from './context-archive.ts';
 import { prepareContexts } from './contexts.ts';
 import { BUILT_IN, SYNTAX_ARGUMENT, withoutSyntax } from './frontend.ts';
 import { originsOf } from './origins.ts';
-import { engineEvents } from './progress.ts';
+import { engineEvents, readable, readableError } from './progress.ts';
 import { type OpenedDockerfile, openDockerfile } from './read.ts';
 import { type PreparedSecrets, prepareSecrets, readSecrets } from './secrets.ts';
 import { chainOf, lineOf } from './stages.ts';
@@ -38,17 +36,21 @@ export async function buildDockerfile(plan: BuildPlan, context: BuildContext): P
   const irreproducible = engine.irreproducible(build);
   if (irreproducible !== undefined) say(irreproducible);
   await warnOfSize(opened, context);
-  const events = engineEvents(context.emit, secrets.shown);
+  const plain = readable(secrets);
   const run = {
     variables: context.engines.variables,
     makeFolder: context.makeFolder,
     signal: context.signal,
-    onProgress: events,
+    onProgress: engineEvents(context.emit, plain),
     lineOf: (step: string) => lineOf(dockerfile, step),
   };
-  const { descriptor, from } = await engine.build(build, run, (archive) =>
-    takeImage(archive, engine, context),
-  );
+  // What an engine hands out uncompressed it would have compressed for a registry.
+  const compression = request.compression === 'keep' && !engine.compresses ? 'gzip' : request.compression;
+  const { descriptor, from } = await engine
+    .build(build, run, (archive) => ingest(archive, compression, context))
+    .catch((error: unknown) => {
+      throw readableError(error, plain);
+    });
   return {
     descriptor,
     from,
@@ -124,19 +126,4 @@ async function describeBuild(
       digest === null || from !== null || reference.includes('@') ? [] : [{ name: reference, digest }],
     ),
   };
-}
-
-async function takeImage(archive: Readable, engine: DockerfileEngine, context: BuildContext) {
-  const { compression } = context.request;
-  let bytes = 0;
-  return ingestArchive(archive, context.sink, {
-    // What an engine hands out uncompressed it would have compressed for a registry.
-    compression: compression === 'keep' && !engine.compresses ? 'gzip' : compression,
-    compressed: rememberedLayers(context.facts),
-    signal: context.signal,
-    onBytes(count) {
-      bytes += count;
-      context.emit({ type: 'progress', step: 'build', transfer: 'layers', bytes, total: null, done: false });
-    },
-  });
 }

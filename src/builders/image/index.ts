@@ -6,6 +6,7 @@ import type { Target } from '../../oci/target.ts';
 import type { BuildPlan } from '../../plan/build-plan.ts';
 import { readImageProcesses } from '../../plan/processes.ts';
 import type { BuildContext, Builder, Built } from '../builder.ts';
+import { layerProgress } from '../ingest.ts';
 import { refuseFlags } from '../refused-flags.ts';
 
 /** Finished images, taken as they are, byte for byte. */
@@ -72,13 +73,9 @@ async function recompressed(
 ): Promise<Built> {
   const { signal } = context;
   const image = await loadImage(source.from, source.descriptor, { platform: plan.platform, signal });
-  let bytes = 0;
   const descriptor = await recompress(image, compression, context.sink, {
     signal,
-    onBytes(count) {
-      bytes += count;
-      context.emit({ type: 'progress', step: 'build', transfer: 'layers', bytes, total: null, done: false });
-    },
+    onBytes: layerProgress(context),
   });
   return {
     descriptor,

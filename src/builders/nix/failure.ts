@@ -84,6 +84,12 @@ export function storeElsewhere(what: string, { logical }: NixStore): DogwoodErro
   );
 }
 
+/** The end of a message: what a program said before it failed. */
+export function itsLastLines(lines: readonly string[]): string {
+  if (lines.length === 0) return '';
+  return `; its last lines:\n${lines.map((line) => `  ${line}`).join('\n')}`;
+}
+
 function buildError(
   failure: Extract<NixFailure, { readonly kind: 'build' }>,
   around: FailureContext,
@@ -93,10 +99,9 @@ function buildError(
   const name = derivation === undefined ? 'a derivation' : derivationName(derivation);
   const why =
     /(?:failed|timed out|produced|hash mismatch)[^\n]*/.exec(failure.message)?.[0] ?? failure.message;
-  const tail = lines.length === 0 ? '' : `; its last lines:\n${lines.map((line) => `  ${line}`).join('\n')}`;
   return new DogwoodError(
     'NIX_BUILD_FAILED',
-    `${name} ${/^failed|^timed|^produced/.test(why) ? why : `failed: ${why}`}${tail}`,
+    `${name} ${/^failed|^timed|^produced/.test(why) ? why : `failed: ${why}`}${itsLastLines(lines)}`,
   );
 }
 

@@ -1,3 +1,4 @@
+import { createLineTail } from '../../engines/lines.ts';
 import type { NixEvent } from '../../engines/nix/log.ts';
 import type { BuildContext } from '../builder.ts';
 
@@ -21,7 +22,7 @@ interface Running {
 export function taskReporter(context: BuildContext) {
   const running = new Map<number, Running>();
   const stopped: { readonly task: Running; readonly milliseconds: number }[] = [];
-  const lines = new Map<string, string[]>();
+  const tails = new Map<string, ReturnType<typeof createLineTail>>();
   const built = new Set<string>();
   const tell = (task: Running, state: 'started' | 'finished' | 'failed', milliseconds: number | null): void =>
     context.emit({
@@ -36,6 +37,11 @@ export function taskReporter(context: BuildContext) {
   const flush = (failed?: string): void => {
     for (const { task, milliseconds } of stopped.splice(0))
       tell(task, task.derivation === failed ? 'failed' : 'finished', milliseconds);
+  };
+  const keep = (task: string, line: string): void => {
+    const tail = tails.get(task) ?? createLineTail(KEPT_LINES);
+    tails.set(task, tail);
+    tail.push(line);
   };
   const log = (line: string, task: string | undefined): void =>
     context.emit({
@@ -56,7 +62,7 @@ export function taskReporter(context: BuildContext) {
         tell(task, 'started', null);
       } else if (event.type === 'log') {
         const task = running.get(event.id)?.derivation;
-        if (task !== undefined) keep(lines, task, event.line);
+        if (task !== undefined) keep(task, event.line);
         log(event.line, task);
       } else if (event.type === 'stopped') {
         const task = running.get(event.id);
@@ -67,7 +73,7 @@ export function taskReporter(context: BuildContext) {
       else if (event.type === 'text') log(event.line, undefined);
       else if (event.level <= 1) log(event.text, undefined);
     },
-    lastLines: (derivation: string): readonly string[] => lines.get(derivation) ?? [],
+    lastLines: (derivation: string): readonly string[] => tails.get(derivation)?.lines() ?? [],
     /** Ends what still runs; `failed` names the derivation whose builder did. */
     end(failed?: string): void {
       for (const task of running.values())
@@ -82,11 +88,4 @@ export function taskReporter(context: BuildContext) {
       context.emit({ type: 'task', step: 'build', id: derivation, name, state: 'cached', milliseconds: 0 });
     },
   };
-}
-
-function keep(lines: Map<string, string[]>, task: string, line: string): void {
-  const kept = lines.get(task) ?? [];
-  kept.push(line);
-  if (kept.length > KEPT_LINES) kept.shift();
-  lines.set(task, kept);
 }

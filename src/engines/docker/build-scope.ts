@@ -15,6 +15,9 @@ export interface DockerBuildScope {
   close(): Promise<void>;
 }
 
+/** Milliseconds that the engine may say nothing to a request: one that hangs must not hold up the end of a build. */
+const SILENCE_MS = 60_000;
+
 /** Volumes that pack makes for one build; caches have other names. */
 const BUILD_VOLUME = /^pack-(?:layers|app)-[a-z]+$/;
 /** Images that pack makes for one build. */
@@ -28,7 +31,7 @@ const BUILD_IMAGE = /^pack\.local\//;
  */
 export async function openDockerBuildScope(host: string | undefined): Promise<DockerBuildScope> {
   const { default: Client } = await import('dockerode');
-  const docker = new Client(parseDockerHost(host));
+  const docker = new Client({ ...parseDockerHost(host), timeout: SILENCE_MS });
   const id = randomBytes(8).toString('hex');
   const network = `dogwood-build-${id}`;
   const image = `dogwood.local/build/${id}:latest`;

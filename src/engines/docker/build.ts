@@ -4,10 +4,13 @@ import type Docker from 'dockerode';
 import { DogwoodError } from '../../errors.ts';
 import type { DockerfileBuild, EngineRun } from '../dockerfile/engine.ts';
 import { buildFailure } from '../dockerfile/failure.ts';
-import { createLineSplitter } from '../dockerfile/log-lines.ts';
 import { createSolveProgress, type FailedStep } from '../dockerfile/solve-status.ts';
 import { CLASSIC, createStepProgress } from '../dockerfile/step-lines.ts';
+import { createLineSplitter } from '../lines.ts';
 import { readTrace } from './solve-trace.ts';
+
+/** Characters of one message; a larger one is none that the API describes. */
+const MAX_MESSAGE = 4 * 1024 * 1024;
 
 export interface DockerBuildOptions {
   readonly classic: boolean;
@@ -91,7 +94,7 @@ async function follow(answer: Readable, run: EngineRun, classic: boolean, engine
       failure = { text: message.error, code: message.errorDetail?.code };
     }
     image = imageOf(message.aux) ?? image;
-  });
+  }, MAX_MESSAGE);
   for await (const chunk of answer as AsyncIterable<Buffer>) lines.push(chunk);
   lines.end();
   text.end();

@@ -5,6 +5,7 @@ import type { DockerfileBuild, EngineRun } from '../dockerfile/engine.ts';
 import type { DockerBuildOptions } from './build.ts';
 import type { ContainerOptions } from './container.ts';
 import { type DockerAddress, describeAddress, parseDockerHost } from './host.ts';
+import { inspectImage, saveImage } from './requests.ts';
 
 /** A Docker Engine that answered. */
 export interface DockerEngine {
@@ -20,7 +21,7 @@ export interface DockerEngine {
   exportImage(name: string, signal?: AbortSignal): Promise<Readable>;
   /** Is it Podman, which speaks the same API and has no BuildKit? */
   readonly isPodman: boolean;
-  /** Builds a Dockerfile; gives the image's id. See `docker-build.ts`. */
+  /** Builds a Dockerfile; gives the image's id. See `build.ts`. */
   buildImage(build: DockerfileBuild, run: EngineRun, options: DockerBuildOptions): Promise<string>;
   /** Removes an image that nothing else uses; what cannot be removed stays. */
   removeImage(id: string): Promise<void>;
@@ -55,7 +56,7 @@ function missing(address: DockerAddress, why: string): DogwoodError {
     'ENGINE_MISSING',
     `no Docker Engine answers at ${describeAddress(address)} (${why})`,
     {
-      hint: 'Start Docker, or set DOCKER_HOST to the engine to use; nothing but `run` and docker-daemon: needs it.',
+      hint: 'Start Docker, or set DOCKER_HOST to the engine to use; `build doctor` says what can be done without.',
     },
   );
 }
@@ -136,7 +137,7 @@ function createEngine(docker: Docker, address: DockerAddress, version: Docker.Do
     checkName(name);
     return attempt(`look for the image ${name}`, signal, async () => {
       try {
-        return (await docker.getImage(name).inspect()).Id;
+        return (await inspectImage(docker, name, signal)).Id;
       } catch (error) {
         if (isNotFound(error)) return undefined;
         throw error;
@@ -157,11 +158,7 @@ function createEngine(docker: Docker, address: DockerAddress, version: Docker.Do
       if ((await imageId(name, signal)) === undefined) {
         throw new DogwoodError('IMAGE_NOT_FOUND', `the Docker Engine has no image ${name}`);
       }
-      const archive = await attempt(
-        `export ${name}`,
-        signal,
-        async () => (await docker.getImage(name).get()) as Readable,
-      );
+      const archive = await attempt(`export ${name}`, signal, () => saveImage(docker, name, signal));
       return signal === undefined ? archive : addAbortSignal(signal, archive);
     },
     isPodman: (version.Components ?? []).some(({ Name }) => /podman/i.test(Name)),

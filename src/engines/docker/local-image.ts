@@ -1,4 +1,5 @@
 import { parseDockerHost } from './host.ts';
+import { inspectImage } from './requests.ts';
 
 /** Milliseconds; a plan does not wait for an engine. */
 const ANSWER_MS = 5_000;
@@ -16,10 +17,7 @@ export async function localImageDigest(
     const { default: Client } = await import('dockerode');
     const docker = new Client(parseDockerHost(host));
     const abortSignal = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]);
-    // The types know no signal here; the request honours it.
-    const image = docker.getImage(name);
-    const inspect = image.inspect as unknown as (options: object) => ReturnType<typeof image.inspect>;
-    const { RepoDigests } = await inspect.call(image, { abortSignal });
+    const { RepoDigests } = await inspectImage(docker, name, abortSignal);
     return RepoDigests ?? [];
   } catch {
     signal.throwIfAborted();

@@ -2,11 +2,11 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DogwoodError } from '../../errors.ts';
+import { createLineSplitter } from '../lines.ts';
 import { runProcess } from '../process.ts';
 import { takeArchive } from './archive-process.ts';
 import type { DockerfileBuild, DockerfileEngine, EngineRun } from './engine.ts';
 import { buildFailure } from './failure.ts';
-import { createLineSplitter } from './log-lines.ts';
 import { handOverSecrets, secretFlags } from './secret-files.ts';
 import { BUILDAH, createStepProgress } from './step-lines.ts';
 

@@ -1,9 +1,11 @@
+import { createLineSplitter } from '../lines.ts';
 import type { EngineProgress } from './engine.ts';
-import { createLineSplitter } from './log-lines.ts';
 import { createSolveProgress, type SolveStatus } from './solve-status.ts';
 
 /** Bytes of an engine's error that are kept. */
 const MAX_TEXT = 64 * 1024;
+/** Characters of one status: it holds what the steps printed since the one before. */
+const MAX_STATUS = 4 * 1024 * 1024;
 
 /** Reads what `--progress rawjson` writes to standard error: status in JSON lines, then perhaps an error as text. */
 export function createSolveOutput(onProgress: (progress: EngineProgress) => void) {
@@ -13,7 +15,7 @@ export function createSolveOutput(onProgress: (progress: EngineProgress) => void
     const status = line.startsWith('{') ? parse(line) : undefined;
     if (status !== undefined) progress.push(status);
     else text = `${text}${line}\n`.slice(-MAX_TEXT);
-  });
+  }, MAX_STATUS);
   return {
     push: lines.push,
     /** All that was no status. */

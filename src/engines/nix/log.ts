@@ -25,20 +25,25 @@ export type NixEvent =
 const ACTIVITY = { build: 105, substitute: 108 } as const;
 const RESULT = { buildLogLine: 101, postBuildLogLine: 107 } as const;
 
+/** Characters of a line that are kept, of a builder or another program: a longer one is no text. */
+const MAX_LINE = 16 * 1024;
+
 const ESCAPES = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*[A-Za-z]`, 'g');
 const LEADING_ERROR = /^\s*(?:error|warning):\s*/;
 
 /** Reads one line of Nix's standard error; undefined for what nobody needs to know. */
 export function parseNixLine(line: string): NixEvent | undefined {
-  if (!line.startsWith('@nix ')) return line.trim() === '' ? undefined : { type: 'text', line };
+  if (!line.startsWith('@nix ')) return line.trim() === '' ? undefined : textOf(line);
   let event: unknown;
   try {
     event = JSON.parse(line.slice('@nix '.length));
   } catch {
-    return { type: 'text', line };
+    return textOf(line);
   }
   return readEvent(event);
 }
+
+const textOf = (line: string): NixEvent => ({ type: 'text', line: line.slice(-MAX_LINE) });
 
 function readEvent(value: unknown): NixEvent | undefined {
   if (!isRecord(value)) return undefined;
@@ -54,7 +59,7 @@ function readEvent(value: unknown): NixEvent | undefined {
     case 'result':
       return (value.type === RESULT.buildLogLine || value.type === RESULT.postBuildLogLine) &&
         typeof first === 'string'
-        ? { type: 'log', id, line: first }
+        ? { type: 'log', id, line: first.slice(-MAX_LINE) }
         : undefined;
     case 'msg':
       return readMessage(value);
@@ -94,24 +99,4 @@ function tracePosition(trace: unknown): NixPosition | undefined {
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null;
-}
-
-/** Cuts a stream of bytes into lines and gives each to `take`; the rest at `end`. Lines are cut at 64 KiB. */
-export function lineReader(take: (line: string) => void): { push(bytes: Uint8Array): void; end(): void } {
-  const decoder = new TextDecoder();
-  let rest = '';
-  return {
-    push(bytes) {
-      const parts = (rest + decoder.decode(bytes, { stream: true })).split(/\r?\n/);
-      rest = parts.pop() ?? '';
-      for (const part of parts) take(part);
-      if (rest.length <= 64 * 1024 || rest.startsWith('@nix ')) return;
-      take(rest);
-      rest = '';
-    },
-    end() {
-      if (rest !== '') take(rest);
-      rest = '';
-    },
-  };
 }

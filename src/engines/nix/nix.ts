@@ -1,6 +1,7 @@
 import { DogwoodError } from '../../errors.ts';
+import { createLineSplitter } from '../lines.ts';
 import { runProcess } from '../process.ts';
-import { lineReader, type NixEvent, parseNixLine } from './log.ts';
+import { type NixEvent, parseNixLine } from './log.ts';
 
 /** The first version with flakes and `nix build --json`. */
 const OLDEST = [2, 4] as const;
@@ -32,6 +33,8 @@ export type NixMessage = Extract<NixEvent, { readonly type: 'message' }>;
 const MAX_HEAP = '4G';
 /** Its errors that are kept; an evaluation may warn for ever. */
 const MAX_MESSAGES = 50;
+/** Characters of one event: an error with its whole trace. */
+const MAX_EVENT = 1024 * 1024;
 
 /**
  * The version of the Nix that is here; undefined where there is none, or one too old for flakes. Throws only on abort.
@@ -66,23 +69,23 @@ export async function runNixProgram(
   run: NixRun,
 ): Promise<NixResult> {
   const errors: NixMessage[] = [];
-  const reader = lineReader((line) => {
+  const lines = createLineSplitter((line) => {
     const event = parseNixLine(line);
     if (event === undefined) return;
     if (event.type === 'message' && event.level === 0 && errors.length < MAX_MESSAGES) errors.push(event);
     run.onEvent?.(event);
-  });
+  }, MAX_EVENT);
   const { exitCode, stdout } = await runProcess(program, [...args, '--log-format', 'internal-json'], {
     cwd: run.cwd,
     env: { ...run.variables, GC_MAXIMUM_HEAP_SIZE: MAX_HEAP },
     signal: run.signal,
     timeoutMs: run.timeoutMs,
     onOutput(stream, bytes) {
-      if (stream === 'stderr') reader.push(bytes);
+      if (stream === 'stderr') lines.push(bytes);
       else run.onOutput?.(bytes);
     },
   });
-  reader.end();
+  lines.end();
   return { exitCode, stdout, errors };
 }
 

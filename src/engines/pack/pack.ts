@@ -26,7 +26,7 @@ export type PackBuildResult =
   | { readonly status: 'built'; readonly report: PackReport }
   | {
       readonly status: 'failed';
-      /** Of the lifecycle; undefined when it did not come to run. `pack-codes.ts` says what it means. */
+      /** Of the lifecycle; undefined when it did not come to run. `codes.ts` says what it means. */
       readonly code: number | undefined;
       /** The phase that ran last. */
       readonly phase: PackPhase | undefined;

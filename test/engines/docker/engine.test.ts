@@ -9,6 +9,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { demultiplex } from '../../../src/engines/docker/container.ts';
 import { connectDocker } from '../../../src/engines/docker/engine.ts';
 import { describeAddress, parseDockerHost } from '../../../src/engines/docker/host.ts';
+import { localImageDigest } from '../../../src/engines/docker/local-image.ts';
 
 const cleanups: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -71,6 +72,16 @@ describe('connectDocker', () => {
     await new Promise<void>((resolve) => server.listen(path, resolve));
     cleanups.push(() => new Promise((resolve) => server.close(resolve).closeAllConnections()));
     await expect(connectDocker(`unix://${path}`, controller.signal)).rejects.toThrow('enough');
+  });
+
+  test('an abort ends the wait for what is said of an image', async () => {
+    const controller = new AbortController();
+    const host = await fakeEngine(() => controller.abort(new Error('enough')));
+    const docker = await connectDocker(host);
+    await expect(docker.imageId('app', controller.signal)).rejects.toThrow('enough');
+    const other = new AbortController();
+    const mute = await fakeEngine(() => other.abort(new Error('enough')));
+    await expect(localImageDigest(mute, 'app', other.signal)).rejects.toThrow('enough');
   });
 
   test('loads an archive, and finds the error inside an answer of 200', async () => {

@@ -6,7 +6,8 @@ import { sniffCompression } from '../../../oci/compression/sniff.ts';
 import { copy } from '../../../oci/copy.ts';
 import { openLayout } from '../../../oci/stores/layout.ts';
 import type { BuildContext, Built } from '../../builder.ts';
-import { finishImage, ingest, type OutputOptions } from '../ingest.ts';
+import { ingest } from '../../ingest.ts';
+import { finishImage, type OutputOptions } from '../finish-image.ts';
 import { takeStream } from './stream-script.ts';
 
 const HEAD_BYTES = 512;

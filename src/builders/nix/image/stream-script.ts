@@ -1,12 +1,13 @@
 import { PassThrough } from 'node:stream';
+import { createLineSplitter } from '../../../engines/lines.ts';
 import { JAIL_VARIABLES, runJailed } from '../../../engines/nix/jail.ts';
-import { lineReader } from '../../../engines/nix/log.ts';
 import { type NixStore, physicalPath } from '../../../engines/nix/nix.ts';
 import { type ProcessResult, runProcess } from '../../../engines/process.ts';
 import { DogwoodError } from '../../../errors.ts';
 import type { BuildContext, Built } from '../../builder.ts';
-import { storeElsewhere } from '../failure.ts';
-import { finishImage, ingest, type OutputOptions } from '../ingest.ts';
+import { ingest } from '../../ingest.ts';
+import { itsLastLines, storeElsewhere } from '../failure.ts';
+import { finishImage, type OutputOptions } from '../finish-image.ts';
 import { derivationName } from '../tasks.ts';
 
 const LAST_LINES = 12;
@@ -49,7 +50,7 @@ async function run(script: string, store: NixStore, options: OutputOptions, cont
   const gone = new AbortController();
   let grace: NodeJS.Timeout | undefined;
   const signal = AbortSignal.any([context.signal, gone.signal]);
-  const lines = lineReader((line) =>
+  const lines = createLineSplitter((line) =>
     context.emit({ type: 'log', step: 'build', stream: 'stderr', line, task: script }),
   );
   const running = start(script, store, options, context, {
@@ -119,6 +120,6 @@ function checkExit({ exitCode, stderr }: ProcessResult, script: string): void {
   const lines = stderr.trimEnd().split('\n').slice(-LAST_LINES);
   throw new DogwoodError(
     'NIX_BUILD_FAILED',
-    `${derivationName(script)}, which writes the image, failed with exit code ${exitCode}; its last lines:\n${lines.map((line) => `  ${line}`).join('\n')}`,
+    `${derivationName(script)}, which writes the image, failed with exit code ${exitCode}${itsLastLines(lines)}`,
   );
 }

@@ -5,8 +5,17 @@ import type { Tree } from '../../../source/tree.ts';
 import type { PlanContext } from '../../builder.ts';
 import { installable, type NixFile } from '../image/installable.ts';
 import { STRICT } from '../permissions.ts';
-import { type DerivationFacts, imageOutput, isWellKnown, type NixImage } from './image.ts';
+import { isWellKnown, type NixImage } from './image.ts';
 import { INSPECT, NAMES } from './inspect-expression.ts';
+import {
+  answer,
+  attributeNames,
+  type Found,
+  fullName,
+  inspection,
+  quoted,
+  readInspection,
+} from './inspection.ts';
 
 /** Milliseconds for one evaluation while a project is looked at. */
 const EVALUATION_MS = 60_000;
@@ -17,12 +26,6 @@ const MAX_SINGLE = 24;
 export type Evaluated =
   | { readonly ok: true; readonly images: readonly NixImage[]; readonly names: readonly string[] }
   | { readonly ok: false; readonly result: NixResult };
-
-interface Inspection {
-  readonly self: string | null;
-  readonly attributes: Readonly<Record<string, string | null>>;
-  readonly nested: Readonly<Record<string, Readonly<Record<string, string | null>>>>;
-}
 
 interface Look {
   readonly tree: Tree;
@@ -65,7 +68,9 @@ export async function inspectAttribute(
 ): Promise<NixImage | 'absent' | 'failed'> {
   const result = await evaluate({ tree, file, system, context }, attribute, INSPECT);
   if (result.exitCode !== 0) return isAbsent(result, attribute) ? 'absent' : 'failed';
-  const { images } = readInspection(JSON.parse(result.stdout) as Inspection, attribute);
+  const inspected = answer(result, inspection);
+  if (inspected === undefined) return 'failed';
+  const { images } = readInspection(inspected, attribute);
   return images.find((image) => image.attribute === attribute) ?? { attribute, output: 'unknown' };
 }
 
@@ -77,21 +82,19 @@ async function groupsOf({ tree, file, system }: Look): Promise<readonly (string 
   return [`packages.${system}`, ...sets.flatMap((name) => [`${name}.${system}`, name])];
 }
 
-interface Found {
-  readonly images: readonly NixImage[];
-  readonly names: readonly string[];
-}
-
 const NOTHING: Found = { images: [], names: [] };
 
 /** All attributes at once, or, where one of them cannot even be looked at, each on its own. */
 async function inspectGroup(look: Look, group: string | null): Promise<Found | NixResult> {
   const result = await evaluate(look, group, INSPECT);
-  if (result.exitCode === 0) return readInspection(JSON.parse(result.stdout) as Inspection, group);
+  if (result.exitCode === 0) {
+    const inspected = answer(result, inspection);
+    return inspected === undefined ? tooMuch(result) : readInspection(inspected, group);
+  }
   if (isAbsent(result, group)) return NOTHING;
   const listed = await evaluate(look, group, NAMES);
-  if (listed.exitCode !== 0) return result;
-  const names = (JSON.parse(listed.stdout) as string[]).map(quoted);
+  const names = answer(listed, attributeNames)?.map(quoted);
+  if (names === undefined) return result;
   const first = [...names]
     .sort((a, b) => Number(isWellKnown(b)) - Number(isWellKnown(a)))
     .slice(0, MAX_SINGLE);
@@ -99,10 +102,16 @@ async function inspectGroup(look: Look, group: string | null): Promise<Found | N
   for (const name of names.filter((each) => first.includes(each))) {
     const attribute = fullName(group, name);
     const single = await evaluate(look, attribute, INSPECT);
-    if (single.exitCode !== 0) continue;
-    images.push(...readInspection(JSON.parse(single.stdout) as Inspection, attribute).images);
+    const inspected = answer(single, inspection);
+    if (inspected !== undefined) images.push(...readInspection(inspected, attribute).images);
   }
   return { images, names: names.map((name) => fullName(group, name)) };
+}
+
+/** A project can have as many attributes as it likes; that is no reason to stop for. */
+function tooMuch(result: NixResult): NixResult {
+  const text = 'it says more of itself than is read';
+  return { ...result, errors: [{ type: 'message', level: 0, text, position: undefined }] };
 }
 
 function isAbsent(result: NixResult, group: string | null): boolean {
@@ -126,35 +135,4 @@ function evaluate(
   ];
   const { variables } = context.engines;
   return runNix(args, { variables, signal: context.signal, timeoutMs: EVALUATION_MS, cwd: tree.root });
-}
-
-function readInspection({ self, attributes, nested }: Inspection, group: string | null): Found {
-  const all: (readonly [string | null, string | null])[] = [
-    [group, self],
-    ...Object.entries(attributes).map(([name, facts]) => [fullName(group, quoted(name)), facts] as const),
-    ...Object.entries(nested).flatMap(([outer, inner]) =>
-      Object.entries(inner).map(
-        ([name, facts]) => [fullName(group, `${quoted(outer)}.${quoted(name)}`), facts] as const,
-      ),
-    ),
-  ];
-  const known = all.flatMap(([name, json]) =>
-    json === null ? [] : [[name, JSON.parse(json) as DerivationFacts] as const],
-  );
-  return {
-    names: known.map(([name]) => name).filter((name) => name !== null),
-    images: known.flatMap(([attribute, facts]) => {
-      const output = imageOutput(facts);
-      return output === undefined ? [] : [{ attribute, output }];
-    }),
-  };
-}
-
-function fullName(group: string | null, name: string): string {
-  return group === null ? name : `${group}.${name}`;
-}
-
-/** Names with dots in them are quoted in attribute paths. */
-function quoted(name: string): string {
-  return name.includes('.') ? JSON.stringify(name) : name;
 }

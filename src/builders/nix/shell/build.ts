@@ -1,8 +1,8 @@
 import { constants } from 'node:fs';
 import { cp, lstat, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createLineSplitter, createLineTail } from '../../../engines/lines.ts';
 import { classifyNixFailure } from '../../../engines/nix/failure.ts';
-import { lineReader } from '../../../engines/nix/log.ts';
 import { nixStore, runNix } from '../../../engines/nix/nix.ts';
 import { type NixPermissions, untrustedSettings } from '../../../engines/nix/settings.ts';
 import { runInNixShell } from '../../../engines/nix/shell.ts';
@@ -12,7 +12,7 @@ import type { NixShellPlan } from '../../../plan/nix-plan.ts';
 import type { CompressionChoice } from '../../../plan/request.ts';
 import type { Tree } from '../../../source/tree.ts';
 import type { BuildContext, Built } from '../../builder.ts';
-import { nixError, storeElsewhere } from '../failure.ts';
+import { itsLastLines, nixError, storeElsewhere } from '../failure.ts';
 import { systemOf } from '../image/build.ts';
 import { installable } from '../image/installable.ts';
 import { checkInputs } from '../look/inputs.ts';
@@ -81,12 +81,12 @@ async function runCommand(
       milliseconds,
     });
   tell('started', null);
-  const last: string[] = [];
+  const last = createLineTail(LAST_LINES);
   const say = (stream: 'stdout' | 'stderr', line: string): void => {
-    if (last.push(line) > LAST_LINES) last.shift();
+    last.push(line);
     context.emit({ type: 'log', step: 'build', stream, line, task: COMMAND_TASK });
   };
-  const output = lineReader((line) => say('stdout', line));
+  const output = createLineSplitter((line) => say('stdout', line));
   const result = await runInNixShell({
     derivation,
     command: shell.command.value,
@@ -109,12 +109,12 @@ async function runCommand(
   reporter.end(failure?.kind === 'build' ? failure.derivation : undefined);
   tell(result.exitCode === 0 ? 'finished' : 'failed', Math.round(performance.now() - started));
   if (result.exitCode === 0) return;
-  if (result.began) throw commandError(shell.command.value, result.exitCode, last);
+  if (result.began) throw commandError(shell.command.value, result.exitCode, last.lines());
   const what = `the shell of ${shell.file.value}`;
   if (result.errors.length === 0) {
     throw new DogwoodError(
       'NIX_SHELL_INVALID',
-      `${what} cannot be entered: ${last.at(-1) ?? 'no reason was given'}`,
+      `${what} cannot be entered: ${last.lines().at(-1) ?? 'no reason was given'}`,
     );
   }
   throw await nixError(result, { tree, context, what, lastLines: reporter.lastLines });
@@ -128,10 +128,9 @@ function commandError(command: string, exitCode: number, last: readonly string[]
       `bubblewrap cannot make a jail here: ${jail.slice(7)}`,
     );
   }
-  const tail = last.length === 0 ? '' : `; its last lines:\n${last.map((line) => `  ${line}`).join('\n')}`;
   return new DogwoodError(
     'NIX_SHELL_FAILED',
-    `the build command ended with exit code ${exitCode}: ${command}${tail}`,
+    `the build command ended with exit code ${exitCode}: ${command}${itsLastLines(last)}`,
   );
 }
 

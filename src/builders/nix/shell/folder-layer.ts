@@ -10,6 +10,7 @@ import { ociLayerType } from '../../../oci/media-types.ts';
 import { type TarWriterEntry, tarStream } from '../../../oci/tar/writer.ts';
 import type { CompressionChoice } from '../../../plan/request.ts';
 import type { BuildContext } from '../../builder.ts';
+import { layerProgress } from '../../ingest.ts';
 
 const READ_BYTES = 1024 * 1024;
 
@@ -42,7 +43,6 @@ export async function putFolderLayer(
   const compression = options.compression === 'keep' ? 'gzip' : options.compression;
   let digester = createDigester();
   const search = referenceSearch(options.store);
-  let bytes = 0;
   async function* tar(): AsyncGenerator<Uint8Array> {
     for await (const chunk of tarStream(entriesOf(folder, options))) {
       digester.update(chunk);
@@ -60,20 +60,7 @@ export async function putFolderLayer(
   const { descriptor } = await context.sink.put(
     { open, reopenable: true },
     { mediaType: ociLayerType(compression) },
-    {
-      signal: context.signal,
-      onBytes(count) {
-        bytes += count;
-        context.emit({
-          type: 'progress',
-          step: 'build',
-          transfer: 'layers',
-          bytes,
-          total: null,
-          done: false,
-        });
-      },
-    },
+    { signal: context.signal, onBytes: layerProgress(context) },
   );
   return { descriptor, diffId: digester.digest(), reference: search.found() };
 }

@@ -6,12 +6,13 @@ import { createMemoryTarget } from '../../../oci/stores/memory.ts';
 import { viewTarget } from '../../../oci/stores/view.ts';
 import type { LayerOrigin } from '../../../plan/result.ts';
 import type { BuildContext, Built, ResolvedImage } from '../../builder.ts';
+import { ingest } from '../../ingest.ts';
 import { refuseFlags } from '../../refused-flags.ts';
 import { type AddedLayer, assembleImage } from '../../slug/assemble.ts';
 import { accountsOf, readBaseFacts, SCRATCH_FACTS } from '../../slug/base.ts';
 import { putLauncherLayer, putUserLayer } from '../../slug/launcher.ts';
 import { canonicalOwner, namedAccounts } from '../../slug/user.ts';
-import { finishImage, ingest, type OutputOptions } from '../ingest.ts';
+import { finishImage, type OutputOptions } from '../finish-image.ts';
 import { putFolderLayer } from './folder-layer.ts';
 import { assembleBare } from './image.ts';
 
