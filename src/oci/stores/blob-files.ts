@@ -7,6 +7,7 @@ import { blobPath } from '../blob-path.ts';
 import type { Content, Expectation } from '../content.ts';
 import type { Descriptor } from '../descriptor.ts';
 import { createDigester, type Digest, type Digester, digestAlgorithm } from '../digest.ts';
+import { chunkFreer, withOwnChunks } from '../own-chunks.ts';
 import type { OpenOptions, PutOptions, PutResult } from '../target.ts';
 import { mismatch, notFound, sizeMismatch, verified } from '../verify.ts';
 import { removeIfDamaged } from './damaged.ts';
@@ -116,6 +117,7 @@ async function drain(
   name: string,
   onBytes: ((count: number) => void) | undefined,
 ): Promise<void> {
+  const free = chunkFreer(stream);
   let writing: Promise<void> = Promise.resolve();
   try {
     for await (const chunk of stream as AsyncIterable<Uint8Array>) {
@@ -125,7 +127,7 @@ async function drain(
       }
       onBytes?.(chunk.length);
       await writing;
-      writing = writeAll(file, chunk);
+      writing = writeAll(file, chunk).then(() => free(chunk));
       writing.catch(() => {
         // Awaited with the next chunk, or below.
       });
@@ -227,7 +229,7 @@ async function openFile(path: string, descriptor: Descriptor, name: string): Pro
     await file.close();
     throw notFound(descriptor, name);
   }
-  return file.createReadStream({ highWaterMark: CHUNK });
+  return withOwnChunks(file.createReadStream({ highWaterMark: CHUNK }));
 }
 
 async function statIfThere(path: string, name: string): Promise<Stats | undefined> {
