@@ -24,8 +24,11 @@ export interface BlobFiles {
   has(descriptor: Descriptor): Promise<boolean>;
   open(descriptor: Descriptor, options?: OpenOptions): Promise<Readable>;
   put(content: Content, expected: Expectation, options?: PutOptions): Promise<PutResult>;
-  /** Gives a file that was written by `writeVerified` in the same file system its place and name. */
-  adopt(path: string, digest: Digest): Promise<void>;
+  /**
+   * Gives a file that was written by `writeVerified` in the same file system its place and name. That lasts through a
+   * power cut once `syncFolder` has run on the folder it is given: one run serves many blobs.
+   */
+  adopt(path: string, digest: Digest): Promise<string>;
 }
 
 interface BlobFilesOptions {
@@ -66,7 +69,7 @@ export function createBlobFiles(
       }
       return await temp.use(async (path) => {
         const written = await writeVerified(path, content, expected, name, options);
-        await moveInto(directory, path, written.digest, name);
+        await syncFolder(await moveInto(directory, path, written.digest, name));
         return putResult(expected, written.digest, written.size, 'sent');
       });
     },
@@ -143,13 +146,14 @@ async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
   }
 }
 
-async function moveInto(directory: string, from: string, digest: Digest, name: string): Promise<void> {
+/** Gives the folder, which is not synced yet. */
+async function moveInto(directory: string, from: string, digest: Digest, name: string): Promise<string> {
   const path = join(directory, blobPath(digest));
   const folder = dirname(path);
   try {
     await makeFolder(folder);
     await rename(from, path);
-    await syncFolder(folder);
+    return folder;
   } catch (error) {
     throw fileError(error, `cannot write to ${name}`);
   }
