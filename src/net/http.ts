@@ -20,6 +20,8 @@ export interface RequestBody {
   open(stopped: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
   /** Bytes; undefined sends them chunked. */
   readonly size?: number | undefined;
+  /** Told of each chunk that the connection has taken: nothing looks at its memory any more. Not of one that failed. */
+  readonly onWritten?: ((chunk: Uint8Array) => void) | undefined;
 }
 
 export interface HttpRequest {
@@ -217,7 +219,8 @@ async function sendBody(
   if (body !== undefined) {
     for await (const chunk of await body.open(stopped)) {
       if (stopped.aborted || outgoing.destroyed) return;
-      if (outgoing.write(chunk)) continue;
+      const done = (error?: Error | null) => error || body.onWritten?.(chunk);
+      if (outgoing.write(chunk, done)) continue;
       // Only a peer that does not take bytes is stalled; a slow source is the source's matter.
       await limited(drained(outgoing), idleTimeout, () =>
         outgoing.destroy(new NetError('timeout', host, 'takes no more bytes')),

@@ -130,7 +130,9 @@ function createRun(
       throw new DogwoodError('MANIFEST_INVALID', `${from.name}: indexes nested deeper than ${MAX_DEPTH}`);
     }
     const bytes = await limit(() => readDocument(from, descriptor, signal));
-    await allSettled(childrenOf(descriptor, bytes).map((child) => copyNode(child, depth + 1)));
+    // The largest first: it takes longest, and the small ones fit in beside it.
+    const children = childrenOf(descriptor, bytes).toSorted((a, b) => b.size - a.size);
+    await allSettled(children.map((child) => copyNode(child, depth + 1)));
     await put(descriptor, { ...bytesContent(bytes), ...originsOf(from, descriptor) });
   };
 

@@ -1,6 +1,7 @@
 import type { RequestBody } from '../net/http.ts';
 import type { Content, Expectation } from '../oci/content.ts';
 import { createDigester, type Digest, digestAlgorithm } from '../oci/digest.ts';
+import { chunkFreer } from '../oci/own-chunks.ts';
 import { mismatch, sizeMismatch } from '../oci/verify.ts';
 
 /** Content on its way into a request: hashed and counted as it passes, and stopped before it lies. */
@@ -30,10 +31,12 @@ export function checkedBody(
   let opened = false;
   let sourceError: Error | undefined;
   let seen: Seen | undefined;
+  let free: (chunk: Uint8Array) => void = () => {};
   const open = async (stopped: AbortSignal) => {
     opened = true;
     seen = undefined;
     const source = await content.open();
+    free = chunkFreer(source);
     const letGo = () => source.destroy();
     if (stopped.aborted) letGo();
     else stopped.addEventListener('abort', letGo, { once: true });
@@ -47,8 +50,10 @@ export function checkedBody(
           seen = next.value;
           return;
         }
+        // Its memory may be gone when this goes on.
+        const { length } = next.value;
         yield next.value;
-        onBytes?.(next.value.length);
+        onBytes?.(length);
       }
     } catch (error) {
       // A source that was let go because nobody wants its bytes any more did nothing wrong.
@@ -57,7 +62,11 @@ export function checkedBody(
     }
   }
   return {
-    request: { size: expected.size, open: async (stopped) => send(stopped) },
+    request: {
+      size: expected.size,
+      open: async (stopped) => send(stopped),
+      onWritten: (chunk) => free(chunk),
+    },
     get opened() {
       return opened;
     },

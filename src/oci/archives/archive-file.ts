@@ -6,6 +6,7 @@ import { DogwoodError } from '../../errors.ts';
 import { decompress } from '../compression/decompress.ts';
 import { SNIFF_BYTES, sniffCompression } from '../compression/sniff.ts';
 import { MAX_DOCUMENT_BYTES } from '../documents.ts';
+import { withOwnChunks } from '../own-chunks.ts';
 import { errnoOf, fileError } from '../stores/file-errors.ts';
 import type { TempFiles } from '../stores/temp-files.ts';
 import { showName } from '../tar/names.ts';
@@ -69,7 +70,8 @@ function archiveFile(path: string, name: string, index: TarIndex, dispose: () =>
     if (entry.size === 0) return Readable.from([], { objectMode: false });
     // A stream that opens by itself, called off and its file removed, fails where nobody listens any more.
     const file = await openToRead(path, name);
-    return file.createReadStream({ start: offset, end: offset + entry.size - 1, highWaterMark: CHUNK });
+    const end = offset + entry.size - 1;
+    return withOwnChunks(file.createReadStream({ start: offset, end, highWaterMark: CHUNK }));
   };
 
   const head = async ({ entry, offset }: IndexedMember, bytes: number): Promise<Buffer> => {

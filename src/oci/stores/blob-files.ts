@@ -7,6 +7,7 @@ import { blobPath } from '../blob-path.ts';
 import type { Content, Expectation } from '../content.ts';
 import type { Descriptor } from '../descriptor.ts';
 import { createDigester, type Digest, type Digester, digestAlgorithm } from '../digest.ts';
+import { chunkFreer, withOwnChunks } from '../own-chunks.ts';
 import type { OpenOptions, PutOptions, PutResult } from '../target.ts';
 import { mismatch, notFound, sizeMismatch, verified } from '../verify.ts';
 import { removeIfDamaged } from './damaged.ts';
@@ -23,8 +24,11 @@ export interface BlobFiles {
   has(descriptor: Descriptor): Promise<boolean>;
   open(descriptor: Descriptor, options?: OpenOptions): Promise<Readable>;
   put(content: Content, expected: Expectation, options?: PutOptions): Promise<PutResult>;
-  /** Gives a file that was written by `writeVerified` in the same file system its place and name. */
-  adopt(path: string, digest: Digest): Promise<void>;
+  /**
+   * Gives a file that was written by `writeVerified` in the same file system its place and name. That lasts through a
+   * power cut once `syncFolder` has run on the folder it is given: one run serves many blobs.
+   */
+  adopt(path: string, digest: Digest): Promise<string>;
 }
 
 interface BlobFilesOptions {
@@ -65,7 +69,7 @@ export function createBlobFiles(
       }
       return await temp.use(async (path) => {
         const written = await writeVerified(path, content, expected, name, options);
-        await moveInto(directory, path, written.digest, name);
+        await syncFolder(await moveInto(directory, path, written.digest, name));
         return putResult(expected, written.digest, written.size, 'sent');
       });
     },
@@ -116,6 +120,7 @@ async function drain(
   name: string,
   onBytes: ((count: number) => void) | undefined,
 ): Promise<void> {
+  const free = chunkFreer(stream);
   let writing: Promise<void> = Promise.resolve();
   try {
     for await (const chunk of stream as AsyncIterable<Uint8Array>) {
@@ -125,7 +130,7 @@ async function drain(
       }
       onBytes?.(chunk.length);
       await writing;
-      writing = writeAll(file, chunk);
+      writing = writeAll(file, chunk).then(() => free(chunk));
       writing.catch(() => {
         // Awaited with the next chunk, or below.
       });
@@ -141,13 +146,14 @@ async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
   }
 }
 
-async function moveInto(directory: string, from: string, digest: Digest, name: string): Promise<void> {
+/** Gives the folder, which is not synced yet. */
+async function moveInto(directory: string, from: string, digest: Digest, name: string): Promise<string> {
   const path = join(directory, blobPath(digest));
   const folder = dirname(path);
   try {
     await makeFolder(folder);
     await rename(from, path);
-    await syncFolder(folder);
+    return folder;
   } catch (error) {
     throw fileError(error, `cannot write to ${name}`);
   }
@@ -227,7 +233,7 @@ async function openFile(path: string, descriptor: Descriptor, name: string): Pro
     await file.close();
     throw notFound(descriptor, name);
   }
-  return file.createReadStream({ highWaterMark: CHUNK });
+  return withOwnChunks(file.createReadStream({ highWaterMark: CHUNK }));
 }
 
 async function statIfThere(path: string, name: string): Promise<Stats | undefined> {

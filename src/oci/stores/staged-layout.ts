@@ -2,7 +2,7 @@ import { rmdir, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Digest } from '../digest.ts';
 import type { OpenOptions, PutResult, Target } from '../target.ts';
-import { createBlobFiles, makeFolder, openBlob, putResult, writeVerified } from './blob-files.ts';
+import { createBlobFiles, makeFolder, openBlob, putResult, syncFolder, writeVerified } from './blob-files.ts';
 import { isLayout, mustBeThere, openLayout, refuseForeignFolder, resolveBlob } from './layout.ts';
 import { createTempFiles } from './temp-files.ts';
 
@@ -45,11 +45,14 @@ export async function openStagedLayout(directory: string, signal?: AbortSignal):
 
   const settle = async () => {
     const layout = await openLayout(directory, { create: true, signal });
+    const folders = new Set<string>();
     for (const [digest, blob] of staged) {
-      await blobs.adopt(blob.path, digest);
+      folders.add(await blobs.adopt(blob.path, digest));
       await blob.dispose();
       staged.delete(digest);
     }
+    // Before index.json names any of them.
+    for (const folder of folders) await syncFolder(folder);
     made = [];
     return layout;
   };
