@@ -229,6 +229,22 @@ CMD ["cat", "/list"]
     }
 
     if (secrets) {
+      test('what a step prints of a secret is hidden in log, message and document', async () => {
+        const app = await dockerfileApp(`${SHELL}RUN --mount=type=secret,id=token \\
+  set -x; cat /run/secrets/token; echo "token=$(cat /run/secrets/token)" >&2; exit 3
+`);
+        const given = ['--secret', 'id=token,env=TOKEN', '--json'];
+        const { stdout, stderr, exitCode } = await startCommand([app, '--engine', engine, ...given], {
+          home,
+          env: { ...env, TOKEN: 'sesame-2290' },
+        });
+        expect(exitCode, stderr).toBe(1);
+        expect(stdout).toContain('DOCKERFILE_STEP_FAILED');
+        const log = await logs(home);
+        expect(log).toContain('token=***');
+        expect(stdout + stderr + log).not.toContain('sesame-2290');
+      }, 60_000);
+
       test('secrets are mounted, and stay out of image, history and log', async () => {
         const app = await dockerfileApp(`${SHELL}RUN --mount=type=secret,id=token,required \\
   --mount=type=secret,id=other,target=/elsewhere \\

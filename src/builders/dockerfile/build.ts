@@ -14,6 +14,7 @@ import { chooseEngine } from './choose.ts';
 import { contextArchive } from './context-archive.ts';
 import { prepareContexts } from './contexts.ts';
 import { BUILT_IN, SYNTAX_ARGUMENT, withoutSyntax } from './frontend.ts';
+import { hideInFailure, hideSecrets } from './hidden-secrets.ts';
 import { originsOf } from './origins.ts';
 import { engineEvents } from './progress.ts';
 import { type OpenedDockerfile, openDockerfile } from './read.ts';
@@ -38,7 +39,8 @@ export async function buildDockerfile(plan: BuildPlan, context: BuildContext): P
   const irreproducible = engine.irreproducible(build);
   if (irreproducible !== undefined) say(irreproducible);
   await warnOfSize(opened, context);
-  const events = engineEvents(context.emit, secrets.shown);
+  const hide = hideSecrets(values);
+  const events = engineEvents(context.emit, secrets.shown, hide);
   const run = {
     variables: context.engines.variables,
     makeFolder: context.makeFolder,
@@ -46,9 +48,11 @@ export async function buildDockerfile(plan: BuildPlan, context: BuildContext): P
     onProgress: events,
     lineOf: (step: string) => lineOf(dockerfile, step),
   };
-  const { descriptor, from } = await engine.build(build, run, (archive) =>
-    takeImage(archive, engine, context),
-  );
+  const { descriptor, from } = await engine
+    .build(build, run, (archive) => takeImage(archive, engine, context))
+    .catch((error: unknown) => {
+      throw hideInFailure(error, hide);
+    });
   return {
     descriptor,
     from,

@@ -8,10 +8,11 @@ const ADVICE = 'DOCKERFILE_ADVICE';
  * Turns what an engine says into events of the build.
  *
  * @param shown secrets by the names that the engine sees; people know them by others
+ * @param hide takes the values of secrets out of a text
  */
-export function engineEvents(emit: Emit, shown: ReadonlyMap<string, string>) {
+export function engineEvents(emit: Emit, shown: ReadonlyMap<string, string>, hide: (text: string) => string) {
   const plain = (text: string): string => {
-    let result = text;
+    let result = hide(text);
     for (const [name, id] of shown) result = result.replaceAll(name, id);
     return result;
   };
