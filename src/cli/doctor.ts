@@ -65,6 +65,7 @@ const ENABLES: Readonly<Record<string, string>> = {
   buildx: 'Dockerfiles, with a builder that is not of the docker driver',
   buildah: 'Dockerfiles',
   pack: 'buildpacks, together with docker',
+  git: 'sources that are Git addresses',
   nix: 'dockerTools images, and build commands in a nix-shell',
 };
 

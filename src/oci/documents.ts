@@ -28,12 +28,19 @@ const descriptor = z.looseObject({
   urls: z.array(z.string()).optional(),
 }) as unknown as z.ZodType<Descriptor>;
 
+/** Go tools write null for an empty list: BuildKit does for a Dockerfile of `FROM scratch` without a file in it. */
+const listOf = <T>(item: z.ZodType<T>) =>
+  z
+    .array(item)
+    .nullable()
+    .transform((list): T[] => list ?? []);
+
 const manifest = z.looseObject({
   schemaVersion: z.literal(2),
   mediaType: z.string().optional(),
   artifactType: z.string().optional(),
   config: descriptor,
-  layers: z.array(descriptor),
+  layers: listOf(descriptor),
   subject: descriptor.optional(),
   annotations: annotations.optional(),
 });
@@ -76,7 +83,7 @@ const imageConfig = z.looseObject({
   os: z.string(),
   variant: z.string().optional(),
   config: runConfig.nullish(),
-  rootfs: z.looseObject({ type: z.literal('layers'), diff_ids: z.array(digest) }),
+  rootfs: z.looseObject({ type: z.literal('layers'), diff_ids: listOf(digest) }),
   history: z.array(history).nullish(),
 });
 

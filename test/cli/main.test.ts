@@ -337,6 +337,8 @@ describe('doctor', () => {
       'git',
       'igzip',
     ]);
+    const git = report.engines.find(({ name }) => name === 'git');
+    expect(git).toMatchObject({ enables: expect.stringContaining('Git addresses') });
     expect(report.engines[0]).toMatchObject({ found: false, problem: expect.stringContaining('none.sock') });
     expect(report.credentials.registries).toEqual([
       { registry: 'r.example', source: 'auths', ok: true },

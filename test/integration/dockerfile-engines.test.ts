@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { beforeAll, expect, test } from 'vitest';
@@ -194,6 +194,30 @@ CMD ["cat", "/list"]
       expect(stdout).toBe('');
     }, 60_000);
 
+    if (engine === 'buildah') {
+      test('called off between two steps, it leaves no container and no temporary folder', async () => {
+        const app = await dockerfileApp('FROM scratch', { 'large.bin': 'x'.repeat(20_000_000) });
+        await writeFile(join(app, 'Dockerfile'), `FROM scratch\n${'COPY large.bin /\n'.repeat(30)}`);
+        const room = await temporaryFolder();
+        const child = startCommand([app, '--engine', engine, '--rebuild'], {
+          home,
+          env: { ...env, TMPDIR: room },
+        });
+        let said = '';
+        child.stderr?.on('data', (chunk) => {
+          said += chunk;
+        });
+        await expect.poll(() => said, { timeout: 30_000, interval: 20 }).toContain('3/31');
+        child.kill('SIGINT');
+        expect((await child).exitCode).toBe(130);
+        const { stdout } = await execa('buildah', ['containers', '--quiet'], { env });
+        expect(stdout).toBe('');
+        const left = await readdir(room);
+        expect(left.filter((name) => !name.startsWith('buildah-cache'))).toEqual([]);
+        expect(await readdir(join(home, 'tmp'))).toEqual([]);
+      }, 60_000);
+    }
+
     if (reproducible) {
       test('two builds without a cache give one digest', async () => {
         const web = WEB.replace(/HEALTHCHECK .*\n/, '');
@@ -205,6 +229,22 @@ CMD ["cat", "/list"]
     }
 
     if (secrets) {
+      test('what a step prints of a secret is hidden in log, message and document', async () => {
+        const app = await dockerfileApp(`${SHELL}RUN --mount=type=secret,id=token \\
+  set -x; cat /run/secrets/token; echo "token=$(cat /run/secrets/token)" >&2; exit 3
+`);
+        const given = ['--secret', 'id=token,env=TOKEN', '--json'];
+        const { stdout, stderr, exitCode } = await startCommand([app, '--engine', engine, ...given], {
+          home,
+          env: { ...env, TOKEN: 'sesame-2290' },
+        });
+        expect(exitCode, stderr).toBe(1);
+        expect(stdout).toContain('DOCKERFILE_STEP_FAILED');
+        const log = await logs(home);
+        expect(log).toContain('token=***');
+        expect(stdout + stderr + log).not.toContain('sesame-2290');
+      }, 60_000);
+
       test('secrets are mounted, and stay out of image, history and log', async () => {
         const app = await dockerfileApp(`${SHELL}RUN --mount=type=secret,id=token,required \\
   --mount=type=secret,id=other,target=/elsewhere \\

@@ -74,6 +74,14 @@ describe('loadImage', () => {
     });
   });
 
+  it('reads an image without layers as Go tools write it, with null for the lists', async () => {
+    const target = createMemoryTarget();
+    const rootfs = { type: 'layers', diff_ids: null };
+    const config = await putJson(target, { os: 'linux', architecture: 'amd64', rootfs }, TYPES.config);
+    const descriptor = await putJson(target, { schemaVersion: 2, config, layers: null }, TYPES.manifest);
+    expect((await loadImage(target, descriptor)).layers).toEqual([]);
+  });
+
   it('reads no document that claims more than 4 MiB', async () => {
     const target = createMemoryTarget();
     const { descriptor } = await putSmallImage(target);

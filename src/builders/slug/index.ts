@@ -5,6 +5,7 @@ import { viewTarget } from '../../oci/stores/view.ts';
 import type { BuildPlan, SlugPlan } from '../../plan/build-plan.ts';
 import { parseProcfile } from '../../plan/procfile.ts';
 import type { LayerOrigin, SlugOutcome } from '../../plan/result.ts';
+import type { ArchiveSource, Source } from '../../source/source.ts';
 import type { BuildContext, Builder, Built, ResolvedImage } from '../builder.ts';
 import { type AddedLayer, assembleImage } from './assemble.ts';
 import { accountsOf, type BaseFacts, readBaseFacts, SCRATCH_FACTS } from './base.ts';
@@ -22,7 +23,10 @@ export const slugBuilder: Builder = {
   strategy: 'slug',
   detect: (source, request, context) =>
     detectSlug(source, request, readingOf(source.name, request.limits), context),
-  plan: (_source, request, context) => planSlug(request, context),
+  plan: async (source, request, context) => {
+    archiveOf(source);
+    return planSlug(request, context);
+  },
   build: buildSlug,
 };
 
@@ -121,12 +125,15 @@ function checkBase(details: SlugPlan, facts: BaseFacts, context: BuildContext): 
   });
 }
 
+/** Throws SLUG_UNRECOGNISED for what is no file. */
+function archiveOf(source: Source): ArchiveSource {
+  if (source.kind === 'archive') return source;
+  throw new DogwoodError('SLUG_UNRECOGNISED', `${source.name} is no slug: a slug is one file`);
+}
+
 async function putSlug(details: SlugPlan, facts: BaseFacts, context: BuildContext): Promise<SlugLayer> {
-  if (context.source.kind !== 'archive') {
-    throw new DogwoodError('SLUG_UNRECOGNISED', `${context.source.name} is no slug: a slug is one file`);
-  }
   const slug = await putSlugLayer(
-    context.source,
+    archiveOf(context.source),
     {
       mode: details.layer,
       compression: details.compression,

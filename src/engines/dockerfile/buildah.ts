@@ -5,6 +5,7 @@ import { DogwoodError } from '../../errors.ts';
 import { createLineSplitter } from '../lines.ts';
 import { runProcess } from '../process.ts';
 import { takeArchive } from './archive-process.ts';
+import { createMark, removeMarked, withOwnRoom } from './buildah-leftovers.ts';
 import type { DockerfileBuild, DockerfileEngine, EngineRun } from './engine.ts';
 import { buildFailure } from './failure.ts';
 import { handOverSecrets, secretFlags } from './secret-files.ts';
@@ -54,7 +55,9 @@ function createBuildah(version: string): DockerfileEngine {
         ? undefined
         : 'it has caches in a registry only, type=registry,ref=HOST/REPOSITORY';
     },
-    async build(build, run, take) {
+    async build(build, givenRun, take) {
+      const variables = await withOwnRoom(withoutEmptyConfig(givenRun.variables), givenRun);
+      const run = { ...givenRun, variables };
       const image = await buildImage(build, run, description);
       try {
         const refuse = ({ stderr }: { stderr: string }) =>
@@ -64,7 +67,7 @@ function createBuildah(version: string): DockerfileEngine {
                 'ENGINE_FAILED',
                 `${description} could not hand over the image: ${stderr.trim()}`,
               );
-        const options = { env: withoutEmptyConfig(run.variables), signal: run.signal };
+        const options = { env: variables, signal: run.signal };
         return await takeArchive('sh', ['-c', PUSH, 'sh', image], options, refuse, take);
       } finally {
         // With layers the image is the cache of the next build, and stays.
@@ -108,11 +111,19 @@ async function buildImage(build: DockerfileBuild, run: EngineRun, engine: string
     stdout: createLineSplitter((line) => progress.line('stdout', line)),
     stderr: createLineSplitter((line) => progress.line('stderr', line)),
   };
-  const result = await runProcess('buildah', buildahArguments(build, idFile, secretFlags(secrets)), {
-    env: { ...withoutEmptyConfig(run.variables), ...secrets.variables },
-    signal: run.signal,
-    graceMs: CLEAN_UP_MS,
-    onOutput: (stream, bytes) => lines[stream].push(bytes),
+  const mark = createMark();
+  const result = await runProcess(
+    'buildah',
+    buildahArguments(build, idFile, [...secretFlags(secrets), ...mark.flags]),
+    {
+      env: { ...run.variables, ...secrets.variables },
+      signal: run.signal,
+      graceMs: CLEAN_UP_MS,
+      onOutput: (stream, bytes) => lines[stream].push(bytes),
+    },
+  ).catch(async (error: unknown) => {
+    await removeMarked(mark.text, run.variables);
+    throw error;
   });
   lines.stdout.end();
   lines.stderr.end();

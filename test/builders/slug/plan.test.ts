@@ -21,6 +21,14 @@ async function plan(changes: Partial<BuildRequest>): Promise<SlugPlan> {
 
 const NO_BASE = { base: undefined };
 
+test('a folder is no slug, and the plan says that before it asks for a stack', async () => {
+  const folder = await temporaryFolder();
+  const request = buildRequest(folder, { strategy: 'slug', ...NO_BASE });
+  await expect(planBuild(request, pipelineEnvironment(join(folder, 'home')))).rejects.toMatchObject({
+    code: 'SLUG_UNRECOGNISED',
+  });
+});
+
 describe('the base of a slug', () => {
   test('comes from its stack, or a mirror of it, pinned where it can be', async () => {
     const layout = join(await temporaryFolder(), 'base');
