@@ -12,6 +12,21 @@ export async function localImageDigest(
   name: string,
   signal: AbortSignal,
 ): Promise<readonly string[] | undefined> {
+  const found = await inspectLocal(host, name, signal);
+  return found && (found.RepoDigests ?? []);
+}
+
+/** Labels of the image of this name that a Docker Engine holds; undefined as above. */
+export async function localImageLabels(
+  host: string | undefined,
+  name: string,
+  signal: AbortSignal,
+): Promise<Readonly<Record<string, string>> | undefined> {
+  const found = await inspectLocal(host, name, signal);
+  return found && (found.Config?.Labels ?? {});
+}
+
+async function inspectLocal(host: string | undefined, name: string, signal: AbortSignal) {
   try {
     const { default: Client } = await import('dockerode');
     const docker = new Client(parseDockerHost(host));
@@ -19,8 +34,7 @@ export async function localImageDigest(
     // The types know no signal here; the request honours it.
     const image = docker.getImage(name);
     const inspect = image.inspect as unknown as (options: object) => ReturnType<typeof image.inspect>;
-    const { RepoDigests } = await inspect.call(image, { abortSignal });
-    return RepoDigests ?? [];
+    return await inspect.call(image, { abortSignal });
   } catch {
     signal.throwIfAborted();
     return undefined;
