@@ -102,9 +102,10 @@ async function toRegistry(bench: Bench, prepared: Prepared): Promise<Result[]> {
   return compare(
     {
       row: 'buildpacks to registry, gzip',
-      ours: to((repository) =>
-        ourBuild(bench, prepared, ['-t', `${repository}:v1`, '--compression', 'gzip', '--rebuild']),
-      ),
+      ours: to((repository, runImage) => {
+        const publish = ['--allow', 'host-network', '--base', runImage, '--rebuild'];
+        return ourBuild(bench, prepared, ['-t', `${repository}:v1`, '--compression', 'gzip', ...publish]);
+      }),
       peers: [
         {
           name: 'pack build --publish',

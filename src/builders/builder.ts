@@ -64,6 +64,16 @@ export interface PlanContext {
   imageArchiveMembers(source: ArchiveSource): Promise<readonly string[]>;
 }
 
+/** The one registry reference that an image goes to, for engines that push by themselves. */
+export interface PublishTarget {
+  /** HOST/REPOSITORY:TAG. The tag moves when the engine is done. */
+  readonly reference: string;
+  /** The user allowed plain HTTP there. */
+  readonly insecure: boolean;
+  /** It is on this machine's loopback, which containers reach through the machine's own network only. */
+  readonly loopback: boolean;
+}
+
 export interface BuildContext extends PlanContext {
   readonly source: Source;
   /** Holds the values of what the plan only names. */
@@ -76,6 +86,8 @@ export interface BuildContext extends PlanContext {
   readonly temp: TempFiles;
   /** Where blobs go: the local store, a layout, or straight into a registry. */
   readonly sink: Target;
+  /** Set when the sink is a registry and nothing else wants the image. */
+  readonly publish?: PublishTarget | undefined;
   readonly emit: Emit;
   readonly logger: Logger;
 }
@@ -86,6 +98,8 @@ export interface Built {
   readonly from: Target;
   readonly origins: ReadonlyMap<Digest, LayerOrigin>;
   readonly processes: Readonly<Record<string, string>>;
+  /** An engine has put it into the sink, tag and all; nobody counted what it sent. */
+  readonly published?: boolean | undefined;
   /** Of slugs only. */
   readonly slug?: SlugOutcome | undefined;
 }

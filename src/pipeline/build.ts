@@ -11,6 +11,7 @@ import type { PipelineEnvironment } from './environment.ts';
 import { directPlace } from './place.ts';
 import { openPlaces } from './places.ts';
 import { planContext } from './plan.ts';
+import { publishTarget } from './publish.ts';
 import { resultError } from './result-error.ts';
 import { secretReader } from './secrets.ts';
 import { type Session, withSession } from './session.ts';
@@ -109,6 +110,7 @@ async function build(request: BuildRequest, session: Session, progress: Progress
       makeFolder: session.makeFolder,
       readSecret: secretReader(session.environment),
       sink: sink.target,
+      publish: publishTarget(direct, session.environment.insecureRegistries),
       emit,
       logger,
     }),

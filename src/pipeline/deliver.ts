@@ -28,7 +28,9 @@ export async function deliver(
       tag: direct.tag,
       label: sink.target.name,
     });
-    return direct.kind === 'registry' ? [available(direct, built.descriptor, sink)] : [];
+    if (direct.kind !== 'registry') return [];
+    const counts = built.published === true ? UNCOUNTED : sink.counts();
+    return [available(direct, built.descriptor, counts)];
   }
   // One file or engine reads the image where it is; several places share a copy that is fetched once.
   const from = places.length > 1 ? session.store : built.from;
@@ -81,7 +83,7 @@ async function push(
   const sink = trackedSink(place.target);
   const label = place.region ?? place.reference.registry;
   await copyTo(from, sink.target, descriptor, session, { tag: place.tag, label });
-  return available(place, descriptor, sink);
+  return available(place, descriptor, sink.counts());
 }
 
 async function copyTo(
@@ -107,8 +109,13 @@ function names(
   };
 }
 
-function available(place: RegistryPlace, descriptor: Descriptor, sink: TrackedSink): ResultReference {
-  return { ...names(place, descriptor), state: 'available', ...sink.counts(), error: null };
+type Counts = Pick<ResultReference, 'uploadedBytes' | 'skippedBytes'>;
+
+/** An engine sent it, and does not say how much of it was there. */
+const UNCOUNTED: Counts = { uploadedBytes: null, skippedBytes: null };
+
+function available(place: RegistryPlace, descriptor: Descriptor, counts: Counts): ResultReference {
+  return { ...names(place, descriptor), state: 'available', ...counts, error: null };
 }
 
 function failed(place: RegistryPlace, descriptor: Descriptor, reason: unknown): ResultReference {

@@ -36,6 +36,7 @@ export interface SecretSource {
 export const PERMISSIONS = [
   'remote-frontend',
   'trust-builder',
+  'host-network',
   'nix-unsandboxed',
   'nix-import-from-derivation',
 ] as const;

@@ -44,8 +44,9 @@ export interface ResultReference {
   readonly reference: string;
   /** host/repository:tag, where one was asked for. */
   readonly tag: string | null;
-  readonly uploadedBytes: number;
-  readonly skippedBytes: number;
+  /** Null, both: an engine pushed it by itself, and nobody knows how much of it was there. */
+  readonly uploadedBytes: number | null;
+  readonly skippedBytes: number | null;
   readonly error: ResultError | null;
 }
 

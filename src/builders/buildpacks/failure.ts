@@ -39,14 +39,38 @@ const BEFORE: readonly (readonly [RegExp, ErrorCode, string?])[] = [
   ],
 ];
 
-/** A failed pack build as the error that leaves the builder, with the last lines of the phase that failed. */
-export function buildFailure(failed: Failed, redact: (line: string) => string): DogwoodError {
+/** How the lifecycle, pushing by itself, repeats what a registry said, or why none did. */
+const REGISTRY: readonly (readonly [RegExp, ErrorCode])[] = [
+  [/\bDENIED\b|403 Forbidden/i, 'REGISTRY_DENIED'],
+  [/\bUNAUTHORIZED\b|authentication required/i, 'REGISTRY_UNAUTHORIZED'],
+  [/TOOMANYREQUESTS|429 Too Many/i, 'REGISTRY_RATE_LIMITED'],
+  [/x509:|tls: |HTTP response to HTTPS client/, 'REGISTRY_TLS'],
+  [
+    /no such host|dial tcp|i\/o timeout|TLS handshake|connection (?:refused|reset)|\bEOF\b|network is unreachable/i,
+    'REGISTRY_UNREACHABLE',
+  ],
+];
+
+/**
+ * A failed pack build as the error that leaves the builder, with the last lines of the phase that failed.
+ *
+ * @param published the lifecycle pushed by itself: what its registry refuses is the registry's
+ */
+export function buildFailure(
+  failed: Failed,
+  redact: (line: string) => string,
+  published: boolean,
+): DogwoodError {
   const lines = failed.lastLines.map((line) => redact(line).replace(/^ERROR: /, ''));
   if (failed.code === undefined) return failureBefore(lines);
   const { fault, phase, meaning } = lifecycleFailure(failed.code);
   const own = lines.filter((line) => !/executing lifecycle: failed with status code/.test(line));
   const where = phase ?? failed.phase ?? 'lifecycle';
-  return new DogwoodError(CODES[fault], [`${where}: ${meaning}`, ...own].join('\n'), {
+  const refused =
+    published && fault === 'lifecycle'
+      ? REGISTRY.find(([pattern]) => own.some((line) => pattern.test(line)))?.[1]
+      : undefined;
+  return new DogwoodError(refused ?? CODES[fault], [`${where}: ${meaning}`, ...own].join('\n'), {
     ...(fault === 'memory' ? { hint: 'Give Docker more memory, or let the build use less.' } : {}),
   });
 }

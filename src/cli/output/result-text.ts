@@ -66,7 +66,9 @@ export function referencesText(references: readonly ResultReference[]): string[]
     const name = escapeControl(tag ?? reference);
     const where = region === null ? name : `${escapeControl(region)}: ${name}`;
     if (state === 'available') {
-      const there = skippedBytes > 0 ? `, ${formatBytes(skippedBytes)} there already` : '';
+      if (uploadedBytes === null) return [`Available  ${where} (sent by the engine)`];
+      const there =
+        skippedBytes !== null && skippedBytes > 0 ? `, ${formatBytes(skippedBytes)} there already` : '';
       return [`Available  ${where} (${formatBytes(uploadedBytes)} sent${there})`];
     }
     const reason = error === null ? '' : ` (${error.code}: ${escapeControl(error.message)})`;

@@ -5,8 +5,10 @@ import { parseDockerHost } from './host.ts';
 
 /** What one build leaves in a Docker Engine, so that it can be taken out of it again. */
 export interface DockerBuildScope {
-  /** The network of the build's containers, and of no other's. */
+  /** The network of the build's containers, and of no other's; `host` where that was asked for. */
   readonly network: string;
+  /** An empty volume for containers that share their network with others, to be found again by: NAME:PATH:OPTIONS. */
+  readonly marker: string | undefined;
   /** A name that no other image has. */
   readonly image: string;
   /** Gives an image one more name (`REPOSITORY:TAG`), or moves that name here. Throws ENGINE_FAILED. */
@@ -29,42 +31,54 @@ const BUILD_IMAGE = /^pack\.local\//;
  *
  * Throws ENGINE_FAILED when the engine makes no network.
  */
-export async function openDockerBuildScope(host: string | undefined): Promise<DockerBuildScope> {
+export async function openDockerBuildScope(
+  host: string | undefined,
+  { hostNetwork }: { readonly hostNetwork: boolean },
+): Promise<DockerBuildScope> {
   const { default: Client } = await import('dockerode');
   const docker = new Client({ ...parseDockerHost(host), timeout: SILENCE_MS });
   const id = randomBytes(8).toString('hex');
-  const network = `dogwood-build-${id}`;
+  const name = `dogwood-build-${id}`;
   const image = `dogwood.local/build/${id}:latest`;
-  await docker.createNetwork({ Name: network, Driver: 'bridge' }).catch((cause: Error) => {
-    throw new DogwoodError('ENGINE_FAILED', `Docker makes no network for the build: ${cause.message}`, {
-      cause,
+  if (!hostNetwork) {
+    await docker.createNetwork({ Name: name, Driver: 'bridge' }).catch((cause: Error) => {
+      throw new DogwoodError('ENGINE_FAILED', `Docker makes no network for the build: ${cause.message}`, {
+        cause,
+      });
     });
-  });
+  }
   return {
-    network,
+    network: hostNetwork ? 'host' : name,
+    marker: hostNetwork ? `${name}:/run/${name}:ro` : undefined,
     image,
-    async nameImage(from, name) {
-      const colon = name.lastIndexOf(':');
-      const [repo, tag] = [name.slice(0, colon), name.slice(colon + 1)];
+    async nameImage(from, to) {
+      const colon = to.lastIndexOf(':');
+      const [repo, tag] = [to.slice(0, colon), to.slice(colon + 1)];
       await docker
         .getImage(from)
         .tag({ repo, tag })
         .catch((cause: Error) => {
-          throw new DogwoodError('ENGINE_FAILED', `Docker does not name ${name}: ${cause.message}`, {
+          throw new DogwoodError('ENGINE_FAILED', `Docker does not name ${to}: ${cause.message}`, {
             cause,
           });
         });
     },
     async close() {
-      await removeContainers(docker, network).catch(() => {});
-      await Promise.allSettled([docker.getImage(image).remove(), docker.getNetwork(network).remove()]);
+      await removeContainers(docker, name).catch(() => {});
+      await Promise.allSettled([
+        docker.getImage(image).remove(),
+        hostNetwork ? docker.getVolume(name).remove() : docker.getNetwork(name).remove(),
+      ]);
     },
   };
 }
 
-async function removeContainers(docker: Docker, network: string): Promise<void> {
+/** @param scope the name of the network that they alone are in, or of the volume that they alone have */
+async function removeContainers(docker: Docker, scope: string): Promise<void> {
   const all = await docker.listContainers({ all: true, filters: { label: ['author=pack'] } });
-  const left = all.filter(({ HostConfig }) => HostConfig.NetworkMode === network);
+  const left = all.filter(
+    ({ HostConfig, Mounts }) => HostConfig.NetworkMode === scope || Mounts.some(({ Name }) => Name === scope),
+  );
   for (const { Id } of left)
     await docker
       .getContainer(Id)

@@ -21,6 +21,8 @@ export interface DockerEngine {
   exportImage(name: string, signal?: AbortSignal): Promise<Readable>;
   /** Is it Podman, which speaks the same API and has no BuildKit? */
   readonly isPodman: boolean;
+  /** A container in the host's network reaches this machine's loopback: no remote engine, and no virtual machine. */
+  readonly sharesLoopback: boolean;
   /** Builds a Dockerfile; gives the image's id. See `build.ts`. */
   buildImage(build: DockerfileBuild, run: EngineRun, options: DockerBuildOptions): Promise<string>;
   /** Removes an image that nothing else uses; what cannot be removed stays. */
@@ -162,6 +164,9 @@ function createEngine(docker: Docker, address: DockerAddress, version: Docker.Do
       return signal === undefined ? archive : addAbortSignal(signal, archive);
     },
     isPodman: (version.Components ?? []).some(({ Name }) => /podman/i.test(Name)),
+    sharesLoopback:
+      'socketPath' in address &&
+      !/Desktop/.test((version.Platform as { Name?: string } | undefined)?.Name ?? ''),
     async buildImage(build, run, options) {
       const { buildImage } = await import('./build.ts');
       return buildImage(docker, build, run, options);

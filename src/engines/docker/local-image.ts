@@ -13,12 +13,26 @@ export async function localImageDigest(
   name: string,
   signal: AbortSignal,
 ): Promise<readonly string[] | undefined> {
+  const found = await inspectLocal(host, name, signal);
+  return found && (found.RepoDigests ?? []);
+}
+
+/** Labels of the image of this name that a Docker Engine holds; undefined as above. */
+export async function localImageLabels(
+  host: string | undefined,
+  name: string,
+  signal: AbortSignal,
+): Promise<Readonly<Record<string, string>> | undefined> {
+  const found = await inspectLocal(host, name, signal);
+  return found && (found.Config?.Labels ?? {});
+}
+
+async function inspectLocal(host: string | undefined, name: string, signal: AbortSignal) {
   try {
     const { default: Client } = await import('dockerode');
     const docker = new Client(parseDockerHost(host));
     const abortSignal = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]);
-    const { RepoDigests } = await inspectImage(docker, name, abortSignal);
-    return RepoDigests ?? [];
+    return await inspectImage(docker, name, abortSignal);
   } catch {
     signal.throwIfAborted();
     return undefined;

@@ -19,7 +19,13 @@ export interface PackBuildOptions {
   /** Names of volumes; undefined lets pack name them after the image. */
   readonly buildCache?: string | undefined;
   readonly launchCache?: string | undefined;
-  /** The image of the last build, whose layers are used again; need not be there. */
+  /** Push the image to the registry that its name begins with, instead of into the engine. */
+  readonly publish?: boolean | undefined;
+  /** Registries (HOST[:PORT]) that may be spoken to in plain HTTP. */
+  readonly insecureRegistries?: readonly string[] | undefined;
+  /** Volumes of `detect` and `build`, as NAME:PATH[:OPTIONS]. */
+  readonly volumes?: readonly string[] | undefined;
+  /** The image of the last build, whose layers are used again; need not be there. With `publish`, of that registry. */
   readonly previousImage?: string | undefined;
   readonly clearCache: boolean;
   /** Docker network of the phases; undefined makes pack create one, which it leaves behind when it is cancelled. */
@@ -37,6 +43,9 @@ export function packBuildArguments(image: string, options: PackBuildOptions): re
   return [
     ...['build', image, '--path', options.path, '--builder', options.builder],
     ...['--pull-policy', options.pullPolicy, '--docker-host', 'inherit', '--no-color'],
+    ...(options.publish === true ? ['--publish'] : []),
+    ...(options.insecureRegistries ?? []).flatMap((host) => ['--insecure-registry', host]),
+    ...(options.volumes ?? []).flatMap((name) => ['--volume', name]),
     ...(options.trustBuilder ? ['--trust-builder'] : []),
     ...flag('--run-image', options.runImage),
     ...options.buildpacks.flatMap((buildpack) => ['--buildpack', csvField(buildpack)]),

@@ -222,6 +222,20 @@ describe('a plan', () => {
   });
 });
 
+test.each([
+  ['validating registry write access: POST http://h/v2/a/blobs/uploads/: DENIED: no', 'REGISTRY_DENIED'],
+  ['GET https://h/v2/: UNAUTHORIZED: authentication required', 'REGISTRY_UNAUTHORIZED'],
+  ['Get "https://h/v2/": dial tcp: lookup h: no such host', 'REGISTRY_UNREACHABLE'],
+  ['Get "https://h/v2/": x509: certificate signed by unknown authority', 'REGISTRY_TLS'],
+  ['the slice cannot be read', 'LIFECYCLE_FAILED'],
+])('what the lifecycle says of a registry: %s', (line, code) => {
+  const failed = { status: 'failed', code: 62, phase: 'export', lastLines: [`ERROR: ${line}`] } as const;
+  expect(buildFailure(failed, (text) => text, true).code).toBe(code);
+  expect(buildFailure(failed, (text) => text, false).code).toBe('LIFECYCLE_FAILED');
+  // What a buildpack prints is no registry's.
+  expect(buildFailure({ ...failed, code: 51 }, (text) => text, true).code).toBe('BUILDPACK_FAILED');
+});
+
 describe('what pack says when it does not come to build', () => {
   const failed = (line: string) =>
     buildFailure(
@@ -232,6 +246,7 @@ describe('what pack says when it does not come to build', () => {
         lastLines: ['before', `ERROR: failed to build: ${line}`],
       },
       (text) => text,
+      false,
     );
 
   test.each([
