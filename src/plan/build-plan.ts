@@ -7,8 +7,6 @@ import type { Project } from './project.ts';
 import type { CompressionChoice, LayerMode, Strategy } from './request.ts';
 import type { Sourced } from './sourced.ts';
 
-export type { Sourced };
-
 /** The base image, pinned when it could be resolved. */
 export interface PlannedBase {
   /** Reference with transport, or `scratch`. */

@@ -5,12 +5,8 @@ import type { BuildRequest } from '../../plan/request.ts';
 import type { Source } from '../../source/source.ts';
 import type { Tree } from '../../source/tree.ts';
 import type { PlanContext } from '../builder.ts';
+import { filesOfParts } from '../parts.ts';
 import { nameOfSignal, SIGNALS } from './signals.ts';
-
-/** Entries of the two levels below the root that are looked at, and how many of what is found is named. */
-const MAX_ENTRIES = 5_000;
-const SHOWN = 5;
-const SOURCES_OF_OTHERS = new Set(['node_modules', 'vendor', '.git']);
 
 const rejected = (reason: string, evidence: readonly string[] = []): Finding => ({
   applies: false,
@@ -92,7 +88,7 @@ async function explainAbsence(
   if (names.includes('Procfile')) {
     return ['a Procfile says how to run an app, not what it is made of', ['Procfile']];
   }
-  const parts = await findParts(tree);
+  const parts = await filesOfParts(tree, isSign);
   if (parts.length > 0) {
     return [
       'no file at the root belongs to a language; the folders of these are projects of their own',
@@ -102,21 +98,8 @@ async function explainAbsence(
   return ['no file at the root belongs to a language that buildpacks know', []];
 }
 
-/** Files of languages in the two levels below the root: a mono-repo, of which one part has to be handed over. */
-async function findParts(tree: Tree): Promise<string[]> {
-  const found: string[] = [];
-  await tree.walk(
-    ({ path, kind }) => {
-      const segments = path.split('/');
-      const name = segments.at(-1) ?? '';
-      const isSign = SIGNALS.some((signal) => nameOfSignal(signal, [name]) !== undefined);
-      if (kind === 'file' && isSign) found.push(path);
-      return segments.length <= 2 && !SOURCES_OF_OTHERS.has(name);
-    },
-    { maxEntries: MAX_ENTRIES },
-  );
-  return found.sort().slice(0, SHOWN);
-}
+const isSign = (name: string): boolean =>
+  SIGNALS.some((signal) => nameOfSignal(signal, [name]) !== undefined);
 
 const list = (words: readonly string[]): string =>
   words.length < 2 ? (words[0] ?? '') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;

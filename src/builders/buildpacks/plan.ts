@@ -1,12 +1,13 @@
 import { DogwoodError } from '../../errors.ts';
 import { parseReference } from '../../oci/reference.ts';
-import type { BuildPlan, Sourced } from '../../plan/build-plan.ts';
+import type { BuildPlan } from '../../plan/build-plan.ts';
 import type { BuildpacksPlan } from '../../plan/buildpacks-plan.ts';
 import { APP_JSON } from '../../plan/files/app-json.ts';
 import { PROJECT_TOML } from '../../plan/files/project-toml.ts';
 import { requireReadable } from '../../plan/files/read-project.ts';
 import type { Project } from '../../plan/project.ts';
 import type { BuildRequest } from '../../plan/request.ts';
+import type { Sourced } from '../../plan/sourced.ts';
 import { isImageSource } from '../../source/open-source.ts';
 import type { Source } from '../../source/source.ts';
 import type { Tree } from '../../source/tree.ts';

@@ -4,16 +4,13 @@ import type { Sourced } from '../../plan/sourced.ts';
 import type { Source } from '../../source/source.ts';
 import type { Tree, TreeEntry } from '../../source/tree.ts';
 import type { PlanContext } from '../builder.ts';
+import { filesOfParts } from '../parts.ts';
 
 /** Names that are looked for at the root, in this order: BuildKit's two, then Buildah's. */
 export const DOCKERFILE_NAMES = ['Dockerfile', 'dockerfile', 'Containerfile'] as const;
 
 /** How many files that are passed over are named. */
 const SHOWN = 5;
-/** Entries of the two levels below the root that are looked at for stray Dockerfiles. */
-const MAX_ENTRIES = 5_000;
-const SOURCES_OF_OTHERS = new Set(['node_modules', 'vendor', '.git']);
-
 /** Is there a Dockerfile? Looks at names and at whether the file says anything; runs nothing. */
 export async function detectDockerfile(
   source: Source,
@@ -99,25 +96,11 @@ async function explainAbsence(tree: Tree, entries: readonly TreeEntry[]): Promis
   );
   const variants = others.filter((name) => !name.endsWith('.dockerignore'));
   if (variants.length > 0) return ['there is no Dockerfile; --file names another', variants.slice(0, SHOWN)];
-  const strays = await findStrays(tree);
+  const strays = await filesOfParts(tree, (name) => DOCKERFILE_NAMES.some((each) => each === name));
   if (strays.length > 0) {
     return ['there is no Dockerfile at the root; --file names one of a subfolder', strays];
   }
   const compose = names.filter((name) => /^(?:docker-)?compose(?:\.[\w-]+)?\.ya?ml$/.test(name));
   if (compose.length > 0) return ['there is no Dockerfile; a Compose file is not built', compose];
   return ['there is no Dockerfile', []];
-}
-
-async function findStrays(tree: Tree): Promise<string[]> {
-  const found: string[] = [];
-  await tree.walk(
-    ({ path, kind }) => {
-      const segments = path.split('/');
-      const name = segments.at(-1) ?? '';
-      if (kind === 'file' && DOCKERFILE_NAMES.some((each) => each === name)) found.push(path);
-      return segments.length <= 2 && !SOURCES_OF_OTHERS.has(name);
-    },
-    { maxEntries: MAX_ENTRIES },
-  );
-  return found.sort().slice(0, SHOWN);
 }

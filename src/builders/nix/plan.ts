@@ -1,8 +1,9 @@
 import { DogwoodError } from '../../errors.ts';
-import type { BuildPlan, Sourced } from '../../plan/build-plan.ts';
+import type { BuildPlan } from '../../plan/build-plan.ts';
 import type { NixImagePlan, NixPlan, NixShellPlan } from '../../plan/nix-plan.ts';
 import type { Project } from '../../plan/project.ts';
 import type { BuildRequest } from '../../plan/request.ts';
+import type { Sourced } from '../../plan/sourced.ts';
 import type { Source } from '../../source/source.ts';
 import type { Tree } from '../../source/tree.ts';
 import type { PlanContext } from '../builder.ts';
@@ -55,7 +56,7 @@ async function chooseBuild(
     request.nixShell !== undefined ||
     (request.attribute === undefined && project.shellBuild !== undefined)
   ) {
-    return await planShell(tree, project, request, context);
+    return await planShell(tree, project, request);
   }
   refuseFlags(request, ['--attr', '--compression'], 'Nix says all of its image itself');
   const asked = askedAttribute(project, request);

@@ -1,7 +1,8 @@
 import { DogwoodError, ERRORS } from '../../errors.ts';
-import type { BuildPlan, PlannedBase, SlugPlan, Sourced } from '../../plan/build-plan.ts';
+import type { BuildPlan, PlannedBase, SlugPlan } from '../../plan/build-plan.ts';
 import { isProcessType } from '../../plan/procfile.ts';
 import type { BuildRequest, LayerMode } from '../../plan/request.ts';
+import type { Sourced } from '../../plan/sourced.ts';
 import type { PlanContext } from '../builder.ts';
 import { refuseFlags } from '../refused-flags.ts';
 import { isReservedLabel } from './assemble.ts';

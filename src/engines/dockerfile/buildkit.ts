@@ -1,9 +1,6 @@
 import { runProcess } from '../process.ts';
-import { takeArchive } from './archive-process.ts';
 import type { DockerfileBuild, DockerfileEngine } from './engine.ts';
-import { buildFailure, lineInExcerpt } from './failure.ts';
-import { handOverSecrets, secretFlags } from './secret-files.ts';
-import { createSolveOutput } from './solve-output.ts';
+import { takeSolve } from './solve.ts';
 
 /** Where buildctl looks when BUILDKIT_HOST says nothing. */
 const DEFAULT_ADDRESS = 'unix:///run/buildkit/buildkitd.sock';
@@ -48,32 +45,18 @@ function createBuildkit(address: string): DockerfileEngine {
     compresses: true,
     irreproducible: () => undefined,
     cannot: () => undefined,
-    async build(build, run, take) {
-      const secrets = await handOverSecrets(build.secrets, run);
-      const output = createSolveOutput(run.onProgress);
-      const args = ['--addr', address, ...buildctlArguments(build, secretFlags(secrets))];
-      const options = {
-        env: { ...run.variables, ...secrets.variables },
-        signal: run.signal,
-        onOutput: (stream: 'stdout' | 'stderr', bytes: Uint8Array) => {
-          if (stream === 'stderr') output.push(bytes);
+    build: (build, run, take) =>
+      takeSolve(
+        {
+          description,
+          file: 'buildctl',
+          variables: {},
+          args: (secrets) => ['--addr', address, ...buildctlArguments(build, secrets)],
         },
-      };
-      const refuse = () => {
-        const text = output.text();
-        return buildFailure({
-          engine: description,
-          text,
-          step: output.failed(),
-          line: lineInExcerpt(text),
-        });
-      };
-      try {
-        return await takeArchive('buildctl', args, options, refuse, take);
-      } finally {
-        output.end();
-      }
-    },
+        build,
+        run,
+        take,
+      ),
   };
 }
 

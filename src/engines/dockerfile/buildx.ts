@@ -1,11 +1,8 @@
 import { join } from 'node:path';
 import { runProcess } from '../process.ts';
-import { takeArchive } from './archive-process.ts';
 import { outputOf, shortName } from './buildkit.ts';
 import type { DockerfileBuild, DockerfileEngine } from './engine.ts';
-import { buildFailure, lineInExcerpt } from './failure.ts';
-import { handOverSecrets, secretFlags } from './secret-files.ts';
-import { createSolveOutput } from './solve-output.ts';
+import { takeSolve } from './solve.ts';
 
 /** Milliseconds the builder has to describe itself; it may be on another machine. */
 const ANSWER_MS = 10_000;
@@ -60,32 +57,18 @@ function createBuildx([file, ...words]: readonly [string, ...string[]], builder:
     compresses: true,
     irreproducible: () => undefined,
     cannot: () => undefined,
-    async build(build, run, take) {
-      const secrets = await handOverSecrets(build.secrets, run);
-      const output = createSolveOutput(run.onProgress);
-      const args = [...words, ...buildxArguments(build, secretFlags(secrets))];
-      const options = {
-        env: { ...run.variables, ...QUIET, ...secrets.variables },
-        signal: run.signal,
-        onOutput: (stream: 'stdout' | 'stderr', bytes: Uint8Array) => {
-          if (stream === 'stderr') output.push(bytes);
+    build: (build, run, take) =>
+      takeSolve(
+        {
+          description,
+          file,
+          variables: QUIET,
+          args: (secrets) => [...words, ...buildxArguments(build, secrets)],
         },
-      };
-      const refuse = () => {
-        const text = output.text();
-        return buildFailure({
-          engine: description,
-          text,
-          step: output.failed(),
-          line: lineInExcerpt(text),
-        });
-      };
-      try {
-        return await takeArchive(file, args, options, refuse, take);
-      } finally {
-        output.end();
-      }
-    },
+        build,
+        run,
+        take,
+      ),
   };
 }
 

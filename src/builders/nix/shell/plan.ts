@@ -3,19 +3,13 @@ import type { NixShellPlan } from '../../../plan/nix-plan.ts';
 import type { Project } from '../../../plan/project.ts';
 import type { BuildRequest } from '../../../plan/request.ts';
 import type { Tree } from '../../../source/tree.ts';
-import type { PlanContext } from '../../builder.ts';
 import { refuseFlags } from '../../refused-flags.ts';
 import { findShell } from './file.ts';
 
 const TAKEN = ['--nix-shell', '--compression', '--base', '--process', '--env', '--label'] as const;
 
 /** The project's build command in its nix-shell. Throws NIX_SHELL_INVALID, USAGE. */
-export async function planShell(
-  tree: Tree,
-  project: Project,
-  request: BuildRequest,
-  _context: PlanContext,
-): Promise<NixShellPlan> {
+export async function planShell(tree: Tree, project: Project, request: BuildRequest): Promise<NixShellPlan> {
   refuseFlags(request, TAKEN, 'a build in a nix-shell makes its image of what the command leaves');
   const build = project.shellBuild;
   if (build === undefined) {
