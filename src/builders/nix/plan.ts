@@ -74,7 +74,10 @@ function found(looked: Looked | undefined): NixImagePlan {
   if (looked === undefined) throw noFile();
   const { file } = looked;
   const choice = chooseImage(looked.images);
-  if (choice === undefined) throw noImage(`${file.path} has no image of dockerTools`);
+  if (choice === undefined) {
+    const guess = looked.found === 'text' ? ` (a guess by its text: ${looked.instead})` : '';
+    throw noImage(`${file.path} has no image of dockerTools${guess}`);
+  }
   if (choice.kind === 'several') {
     const names = choice.images.map(({ attribute }) => attribute ?? 'its own value').join(', ');
     throw new DogwoodError('NIX_ATTRIBUTE_AMBIGUOUS', `${file.path} has several images: ${names}`);

@@ -79,6 +79,13 @@ describe('without Nix', () => {
     });
   });
 
+  test('with --strategy nix, too, it is said that this is a guess, and why', async () => {
+    await expect(planOf({ 'default.nix': '{ a = ; }' }, { strategy: 'nix' })).rejects.toMatchObject({
+      code: 'SOURCE_UNSUPPORTED',
+      message: expect.stringContaining('default.nix has no image of dockerTools (a guess by its text: '),
+    });
+  });
+
   test.each([
     [{ base: 'scratch' }, '--base'],
     [{ labels: { a: 'b' } }, '--label'],
