@@ -24,7 +24,7 @@ describe('a Git address', () => {
     ['git@host:shop', 'git@host:shop', undefined, undefined, 'shop'],
     ['ssh://git@host:2222/o/shop.git', 'ssh://git@host:2222/o/shop.git', undefined, undefined, 'shop'],
     ['file:///srv/shop.git#main', 'file:///srv/shop.git', 'main', undefined, 'shop'],
-    ['file:///work/shop/.git', 'file:///work/shop/.git', undefined, undefined, 'shop'],
+    ['file:///srv/shop/.git', 'file:///srv/shop/.git', undefined, undefined, 'shop'],
   ])('%s', (text, url, ref, folder, name) => {
     expect(parseGitAddress(text)).toMatchObject({
       remote: { url, credentials: undefined },
