@@ -43,6 +43,11 @@ export interface SourceEnvironment {
  * Throws USAGE, SOURCE_NOT_FOUND, SOURCE_UNREADABLE, SOURCE_UNSUPPORTED, GIT_*.
  */
 export async function openSource(text: string, environment: SourceEnvironment): Promise<Source> {
+  if (text === '') {
+    throw new DogwoodError('USAGE', 'the source is empty', {
+      hint: 'Write `.` for the current folder; a shell variable in its place may not be set.',
+    });
+  }
   if (text === '-') return openStandardInput(environment);
   if (isImageSource(text)) return { kind: 'image', name: text, reference: text };
   const address = parseGitAddress(text);

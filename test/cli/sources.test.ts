@@ -41,6 +41,7 @@ describe('a source that cannot be built', () => {
     const cut = join(folder, 'cut.tgz');
     await writeFile(cut, gzipSync(archive(file('shop/Dockerfile', 'x'.repeat(5000)))).subarray(0, -12));
     const cases: readonly (readonly [string, number, string])[] = [
+      ['', 2, 'USAGE'],
       [join(folder, 'nothing'), 1, 'SOURCE_UNSUPPORTED'],
       [join(folder, 'broken'), 1, 'PROJECT_FILE_INVALID'],
       [join(folder, 'missing'), 1, 'SOURCE_NOT_FOUND'],
