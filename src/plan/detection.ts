@@ -22,3 +22,10 @@ export interface Detection {
   readonly strategy: Strategy | undefined;
   readonly candidates: readonly Candidate[];
 }
+
+/** The finding of a strategy that does not fit. */
+export const rejected = (reason: string, evidence: readonly string[] = []): Finding => ({
+  applies: false,
+  reason,
+  evidence,
+});

@@ -1,4 +1,4 @@
-import type { Finding } from '../../plan/detection.ts';
+import { type Finding, rejected } from '../../plan/detection.ts';
 import { DOGWOOD_TOML } from '../../plan/files/dogwood-toml.ts';
 import type { Project } from '../../plan/project.ts';
 import type { BuildRequest } from '../../plan/request.ts';
@@ -7,12 +7,6 @@ import type { Tree } from '../../source/tree.ts';
 import type { PlanContext } from '../builder.ts';
 import { filesOfParts } from '../parts.ts';
 import { nameOfSignal, SIGNALS } from './signals.ts';
-
-const rejected = (reason: string, evidence: readonly string[] = []): Finding => ({
-  applies: false,
-  reason,
-  evidence,
-});
 
 /**
  * Would buildpacks take this? Their own detection is code that runs in the builder image; this looks at names of files

@@ -1,4 +1,4 @@
-import type { Finding } from '../../plan/detection.ts';
+import { type Finding, rejected } from '../../plan/detection.ts';
 import type { BuildRequest } from '../../plan/request.ts';
 import type { Sourced } from '../../plan/sourced.ts';
 import type { Source } from '../../source/source.ts';
@@ -55,12 +55,6 @@ interface Problem {
   readonly path: string;
   readonly text: string;
 }
-
-const rejected = (reason: string, evidence: readonly string[] = []): Finding => ({
-  applies: false,
-  reason,
-  evidence,
-});
 
 /** Whoever names a file means it: that it cannot be built from is the plan's to say. */
 async function detectNamed(tree: Tree, { value, from }: Sourced<string>): Promise<Finding> {

@@ -1,4 +1,4 @@
-import type { Finding } from '../../plan/detection.ts';
+import { type Finding, rejected } from '../../plan/detection.ts';
 import type { BuildRequest } from '../../plan/request.ts';
 import type { Source } from '../../source/source.ts';
 import type { Tree } from '../../source/tree.ts';
@@ -79,4 +79,3 @@ const applies = (reason: string, evidence: readonly string[]): Finding => ({
   reason,
   evidence,
 });
-const rejected = (reason: string): Finding => ({ applies: false, reason, evidence: [] });

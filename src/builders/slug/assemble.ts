@@ -1,12 +1,12 @@
-import { bytesContent } from '../../oci/content.ts';
 import type { Descriptor, Platform } from '../../oci/descriptor.ts';
-import { type Digest, digestOf } from '../../oci/digest.ts';
+import type { Digest } from '../../oci/digest.ts';
 import type { HistoryEntry, ImageConfig, RunConfig } from '../../oci/documents.ts';
 import type { Image } from '../../oci/image.ts';
-import { layerCompression, MEDIA_TYPES, ociLayerType } from '../../oci/media-types.ts';
+import { MEDIA_TYPES } from '../../oci/media-types.ts';
 import type { Target } from '../../oci/target.ts';
 import { canonicalJson } from '../../plan/build-plan.ts';
 import { PROCESSES_LABEL } from '../../plan/processes.ts';
+import { asOciLayer, putDocument } from '../written-image.ts';
 import { LAUNCHER_PATH } from './launcher.ts';
 import type { Owner } from './user.ts';
 
@@ -97,29 +97,11 @@ function imageConfig(parts: SlugImageParts): ImageConfig {
   };
 }
 
-/** The OCI name of a layer type: mixing Docker's and OCI's in one manifest makes readers stumble (skopeo, GHCR). */
-function asOciLayer({ mediaType, digest, size }: Descriptor): Descriptor {
-  const compression = layerCompression(mediaType);
-  return { mediaType: compression === undefined ? mediaType : ociLayerType(compression), digest, size };
-}
-
 function annotations(parts: SlugImageParts): Record<string, string> {
   return {
     ...(parts.base ? { 'org.opencontainers.image.base.digest': parts.base.descriptor.digest } : {}),
     ...(parts.base && parts.baseName ? { 'org.opencontainers.image.base.name': parts.baseName } : {}),
   };
-}
-
-async function putDocument(
-  value: unknown,
-  mediaType: string,
-  into: Target,
-  signal: AbortSignal,
-): Promise<Descriptor> {
-  const bytes = Buffer.from(canonicalJson(value));
-  const expected = { mediaType, digest: digestOf(bytes), size: bytes.length };
-  await into.put(bytesContent(bytes), expected, { signal });
-  return expected;
 }
 
 /**

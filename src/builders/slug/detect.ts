@@ -3,7 +3,7 @@ import { DogwoodError } from '../../errors.ts';
 import { gunzipStrict } from '../../oci/compression/gzip-framing.ts';
 import { sniffCompression } from '../../oci/compression/sniff.ts';
 import { createTarReader } from '../../oci/tar/reader.ts';
-import type { Finding } from '../../plan/detection.ts';
+import { type Finding, rejected } from '../../plan/detection.ts';
 import type { BuildRequest } from '../../plan/request.ts';
 import type { ArchiveSource, Source } from '../../source/source.ts';
 import type { PlanContext } from '../builder.ts';
@@ -14,11 +14,6 @@ import type { SlugReading } from './passes.ts';
 /** Read before the whole archive is: most slugs show a sign early, and a URL need not be asked twice. */
 const HEAD_BYTES = 256 * 1024;
 
-const rejected = (reason: string, evidence: readonly string[] = []): Finding => ({
-  applies: false,
-  reason,
-  evidence,
-});
 const accepted = (signs: readonly string[]): Finding => ({
   applies: true,
   reason: 'a gzip tar with everything under app/ and signs of Heroku in it',

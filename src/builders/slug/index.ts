@@ -1,12 +1,11 @@
 import { DogwoodError } from '../../errors.ts';
-import type { Digest } from '../../oci/digest.ts';
 import { createMemoryTarget } from '../../oci/stores/memory.ts';
-import { viewTarget } from '../../oci/stores/view.ts';
 import type { BuildPlan, SlugPlan } from '../../plan/build-plan.ts';
 import { parseProcfile } from '../../plan/procfile.ts';
 import type { LayerOrigin, SlugOutcome } from '../../plan/result.ts';
 import type { ArchiveSource, Source } from '../../source/source.ts';
-import type { BuildContext, Builder, Built, ResolvedImage } from '../builder.ts';
+import type { BuildContext, Builder, Built } from '../builder.ts';
+import { imageView, layerOrigins } from '../written-image.ts';
 import { type AddedLayer, assembleImage } from './assemble.ts';
 import { accountsOf, type BaseFacts, readBaseFacts, SCRATCH_FACTS } from './base.ts';
 import { detectSlug } from './detect.ts';
@@ -86,8 +85,8 @@ async function buildSlug(plan: BuildPlan, context: BuildContext): Promise<Built>
   const outcome: SlugOutcome = { layer: slug.kept ? 'kept' : 'transcoded', reason: slug.change };
   return {
     descriptor,
-    from: view(context, small, base, slug),
-    origins: originsOf(base, added),
+    from: imageView(slug.descriptor.digest, context.sink, base, small),
+    origins: layerOrigins(base, added),
     processes,
     slug: outcome,
   };
@@ -174,25 +173,4 @@ function chooseProcesses(details: SlugPlan, slug: SlugLayer, context: BuildConte
     });
   }
   return Object.fromEntries(chosen);
-}
-
-/** Where every blob of the image can be read: small ones in memory, the slug in the sink, the base where it is. */
-function view(
-  context: BuildContext,
-  small: BuildContext['sink'],
-  base: ResolvedImage | undefined,
-  slug: SlugLayer,
-): BuildContext['sink'] {
-  const baseLayers = new Set<Digest>(base?.image.layers.map(({ descriptor }) => descriptor.digest));
-  return viewTarget('the image built', ({ digest }) => {
-    if (digest === slug.descriptor.digest) return context.sink;
-    return base && baseLayers.has(digest) ? base.from : small;
-  });
-}
-
-function originsOf(base: ResolvedImage | undefined, added: readonly Added[]): Map<Digest, LayerOrigin> {
-  const origins = new Map<Digest, LayerOrigin>();
-  for (const { descriptor } of base?.image.layers ?? []) origins.set(descriptor.digest, 'base');
-  for (const { descriptor, origin } of added) origins.set(descriptor.digest, origin);
-  return origins;
 }

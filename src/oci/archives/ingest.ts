@@ -5,21 +5,15 @@ import { ByteReader } from '../compression/byte-reader.ts';
 import { decompress } from '../compression/decompress.ts';
 import { SNIFF_BYTES, sniffCompression } from '../compression/sniff.ts';
 import { MAX_DOCUMENT_BYTES } from '../documents.ts';
-import { DEFAULT_TAR_LIMITS, type TarEntry, type TarLimits } from '../tar/entry.ts';
+import type { TarEntry } from '../tar/entry.ts';
 import { readTar } from '../tar/members.ts';
 import type { Target } from '../target.ts';
 import { type IngestOptions, remaining, type TakenLayer, takeLayer } from './ingest-layer.ts';
 import { finishDockerArchive, finishOciArchive, type IngestedImage, type Passed } from './ingest-manifest.ts';
+import { IMAGE_ARCHIVE_LIMITS } from './tar-index.ts';
 
 export type { CompressedLayers, IngestOptions } from './ingest-layer.ts';
 
-/** Image archives hold few members, and layers of any size. */
-const LIMITS: TarLimits = {
-  ...DEFAULT_TAR_LIMITS,
-  maxTotalBytes: Number.MAX_SAFE_INTEGER,
-  maxMemberBytes: Number.MAX_SAFE_INTEGER,
-  maxMembers: 100_000,
-};
 /** Of all documents together, in bytes: a hundred of the largest that are read is more than any image has. */
 const MAX_DOCUMENTS_BYTES = 64 * 1024 * 1024;
 
@@ -54,7 +48,10 @@ async function takeMembers(source: Readable, sink: Target, options: IngestOption
   const documents = new Map<string, Buffer>();
   const links = new Map<string, string>();
   let bytes = 0;
-  for await (const { entry, content } of readTar(plain(source), { rules: 'image-layer', limits: LIMITS })) {
+  for await (const { entry, content } of readTar(plain(source), {
+    rules: 'image-layer',
+    limits: IMAGE_ARCHIVE_LIMITS,
+  })) {
     options.signal?.throwIfAborted();
     if (entry.type === 'symlink' || entry.type === 'hardlink') links.set(entry.path, linkTo(entry));
     // Of several members that are called the same the first counts, as in `openDockerArchive`.

@@ -21,7 +21,7 @@ export interface TarIndex {
 }
 
 /** Image archives hold few members, and layers of any size. */
-const LIMITS: TarLimits = {
+export const IMAGE_ARCHIVE_LIMITS: TarLimits = {
   ...DEFAULT_TAR_LIMITS,
   maxTotalBytes: Number.MAX_SAFE_INTEGER,
   maxMemberBytes: Number.MAX_SAFE_INTEGER,
@@ -36,8 +36,8 @@ const LIMITS: TarLimits = {
  */
 export async function indexTar(file: FileHandle, signal?: AbortSignal): Promise<TarIndex> {
   const { size: fileSize } = await file.stat();
-  const extensions = new ExtensionReader(LIMITS, false);
-  const rules = { strict: false, limits: LIMITS };
+  const extensions = new ExtensionReader(IMAGE_ARCHIVE_LIMITS, false);
+  const rules = { strict: false, limits: IMAGE_ARCHIVE_LIMITS };
   const members = new Map<string, IndexedMember>();
   const repeated = new Set<string>();
   let count = 0;
@@ -47,8 +47,11 @@ export async function indexTar(file: FileHandle, signal?: AbortSignal): Promise<
     if (isZeroBlock(block, 0, BLOCK_BYTES)) break;
     const header = decodeHeader(block, at, false);
     const body = at + BLOCK_BYTES;
-    if (++count > LIMITS.maxMembers) {
-      throw new DogwoodError('LIMIT_EXCEEDED', `the archive has more than ${LIMITS.maxMembers} headers`);
+    if (++count > IMAGE_ARCHIVE_LIMITS.maxMembers) {
+      throw new DogwoodError(
+        'LIMIT_EXCEEDED',
+        `the archive has more than ${IMAGE_ARCHIVE_LIMITS.maxMembers} headers`,
+      );
     }
     if (ExtensionReader.handles(header.typeflag)) {
       extensions.start(header, at);

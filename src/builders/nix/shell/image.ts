@@ -1,10 +1,8 @@
-import { bytesContent } from '../../../oci/content.ts';
 import type { Descriptor } from '../../../oci/descriptor.ts';
-import { digestOf } from '../../../oci/digest.ts';
-import { layerCompression, MEDIA_TYPES, ociLayerType } from '../../../oci/media-types.ts';
+import { MEDIA_TYPES } from '../../../oci/media-types.ts';
 import type { Target } from '../../../oci/target.ts';
-import { canonicalJson } from '../../../plan/build-plan.ts';
 import type { SlugImageParts } from '../../slug/assemble.ts';
+import { asOciLayer, putDocument } from '../../written-image.ts';
 
 const DEFAULT_PATH = '/app/bin:/app:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
@@ -19,7 +17,7 @@ export async function assembleBare(
 ): Promise<Descriptor> {
   const created = new Date(parts.epoch * 1000).toISOString().replace('.000Z', 'Z');
   const base = parts.base?.config;
-  const config = await put(
+  const config = await putDocument(
     {
       created,
       architecture: parts.platform.architecture,
@@ -46,9 +44,9 @@ export async function assembleBare(
     signal,
   );
   const layers = [...(parts.base?.layers ?? []), ...parts.added].map(({ descriptor }) =>
-    ociLayer(descriptor),
+    asOciLayer(descriptor),
   );
-  return await put(
+  return await putDocument(
     { schemaVersion: 2, mediaType: MEDIA_TYPES.ociManifest, config, layers },
     MEDIA_TYPES.ociManifest,
     into,
@@ -71,21 +69,4 @@ function environment(base: readonly string[], env: Readonly<Record<string, strin
 /** Quotes, variables, pipes and the like are for a shell. */
 function argumentsOf(command: string): readonly string[] {
   return /[^\w\s./:=@%,+-]/.test(command) ? ['/bin/sh', '-c', command] : command.trim().split(/\s+/);
-}
-
-function ociLayer({ mediaType, digest, size }: Descriptor): Descriptor {
-  const compression = layerCompression(mediaType);
-  return { mediaType: compression === undefined ? mediaType : ociLayerType(compression), digest, size };
-}
-
-async function put(
-  value: unknown,
-  mediaType: string,
-  into: Target,
-  signal: AbortSignal,
-): Promise<Descriptor> {
-  const bytes = Buffer.from(canonicalJson(value));
-  const descriptor = { mediaType, digest: digestOf(bytes), size: bytes.length };
-  await into.put(bytesContent(bytes), descriptor, { signal });
-  return descriptor;
 }

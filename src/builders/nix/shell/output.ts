@@ -1,17 +1,16 @@
 import { createReadStream } from 'node:fs';
 import { nixStore } from '../../../engines/nix/nix.ts';
 import { DogwoodError } from '../../../errors.ts';
-import type { Digest } from '../../../oci/digest.ts';
 import { createMemoryTarget } from '../../../oci/stores/memory.ts';
-import { viewTarget } from '../../../oci/stores/view.ts';
 import type { LayerOrigin } from '../../../plan/result.ts';
-import type { BuildContext, Built, ResolvedImage } from '../../builder.ts';
+import type { BuildContext, Built } from '../../builder.ts';
 import { ingest } from '../../ingest.ts';
 import { refuseFlags } from '../../refused-flags.ts';
 import { type AddedLayer, assembleImage } from '../../slug/assemble.ts';
 import { accountsOf, readBaseFacts, SCRATCH_FACTS } from '../../slug/base.ts';
 import { putLauncherLayer, putUserLayer } from '../../slug/launcher.ts';
 import { canonicalOwner, namedAccounts } from '../../slug/user.ts';
+import { imageView, layerOrigins } from '../../written-image.ts';
 import { finishImage, type OutputOptions } from '../finish-image.ts';
 import { putFolderLayer } from './folder-layer.ts';
 import { assembleBare } from './image.ts';
@@ -88,8 +87,8 @@ export async function takeShellFolder(
   if (!facts.bash) warnWithoutShell(Object.keys(processes), context);
   return {
     descriptor,
-    from: view(layer.descriptor.digest, small, base, context),
-    origins: originsOf(base, added),
+    from: imageView(layer.descriptor.digest, context.sink, base, small),
+    origins: layerOrigins(base, added),
     processes: facts.bash ? processes : {},
   };
 }
@@ -118,24 +117,4 @@ function warnWithoutShell(names: readonly string[], context: BuildContext): void
         ? 'no process type is known; name one in dogwood.toml, a Procfile or with --process web=COMMAND'
         : `the base has no /bin/bash, so the image starts web and nothing else: ${others.join(', ')} is left out`,
   });
-}
-
-function view(
-  layer: Digest,
-  small: BuildContext['sink'],
-  base: ResolvedImage | undefined,
-  context: BuildContext,
-): BuildContext['sink'] {
-  const baseLayers = new Set<Digest>(base?.image.layers.map(({ descriptor }) => descriptor.digest));
-  return viewTarget('the image built', ({ digest }) => {
-    if (digest === layer) return context.sink;
-    return base && baseLayers.has(digest) ? base.from : small;
-  });
-}
-
-function originsOf(base: ResolvedImage | undefined, added: readonly Added[]): Map<Digest, LayerOrigin> {
-  const origins = new Map<Digest, LayerOrigin>();
-  for (const { descriptor } of base?.image.layers ?? []) origins.set(descriptor.digest, 'base');
-  for (const { descriptor, origin } of added) origins.set(descriptor.digest, origin);
-  return origins;
 }
