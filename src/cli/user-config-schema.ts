@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { DEFAULT_SLUG_LIMITS } from '../builders/slug/limits.ts';
 import { readToml } from '../plan/files/document.ts';
+import { userRegions } from '../plan/files/regions.ts';
+import type { RegionRegistry } from '../plan/request.ts';
 import { parseSize } from './flag-values.ts';
 
 /** What the user's config file says (docs/configuration.md). */
@@ -10,6 +12,8 @@ export interface UserConfig {
   readonly insecureRegistries: readonly string[];
   /** Limits of the archive reader, by name. */
   readonly limits: Readonly<Record<string, number>>;
+  /** The nearest first. */
+  readonly regions: readonly RegionRegistry[];
 }
 
 const LIMIT_NAMES = Object.keys(DEFAULT_SLUG_LIMITS);
@@ -40,6 +44,7 @@ const schema = z.strictObject({
       }
     })
     .default({}),
+  regions: userRegions,
 });
 
 /** The config file's text, checked. Throws CONFIG_INVALID naming `path`, the line and what is wrong there. */
@@ -47,7 +52,8 @@ export function parseUserConfig(text: string, path: string): UserConfig {
   const {
     stacks,
     limits,
+    regions,
     'insecure-registries': insecureRegistries,
   } = readToml(schema, { path, text, code: 'CONFIG_INVALID' });
-  return { stacks, limits, insecureRegistries };
+  return { stacks, limits, regions, insecureRegistries };
 }

@@ -11,7 +11,7 @@ afterEach(async () => {
   for (const folder of folders.splice(0)) await rm(folder, { recursive: true, force: true });
 });
 
-const EMPTY = { stacks: {}, insecureRegistries: [], limits: {} };
+const EMPTY = { stacks: {}, insecureRegistries: [], limits: {}, regions: [] };
 
 describe('parseUserConfig', () => {
   test('stacks, insecure registries and limits', () => {
@@ -27,11 +27,41 @@ describe('parseUserConfig', () => {
       stacks: { 'heroku-24': 'registry.example/heroku/heroku:24' },
       insecureRegistries: ['127.0.0.1:5000'],
       limits: { maxMembers: 5, maxTotalBytes: 32 * 1024 ** 3 },
+      regions: [],
     });
     expect(parseUserConfig('', 'config.toml')).toEqual(EMPTY);
   });
 
+  test('regions, the nearest first', () => {
+    const text =
+      '[[regions]]\nname = "fra"\nregistry = "r.example/team"\n[[regions]]\nname = "iad"\nregistry = "[::1]:5000"\n';
+    expect(parseUserConfig(text, 'config.toml').regions).toEqual([
+      { name: 'fra', registry: 'r.example/team' },
+      { name: 'iad', registry: '[::1]:5000' },
+    ]);
+  });
+
   test.each([
+    ['[[regions]]\nname = "fra"', 'config.toml:1: regions.0.registry: it is missing'],
+    ['[[regions]]\nname = "fra"\nregistry = ""', 'config.toml:3: regions.0.registry: it is empty'],
+    [
+      '[[regions]]\nname = "fra"\nregistry = "team"',
+      'config.toml:3: regions.0.registry: it begins with the host of the registry, as in registry.example/team',
+    ],
+    [
+      '[[regions]]\nname = "fra"\nregistry = "r.example/team/"',
+      /^config\.toml:3: .*a part of the repository is empty/,
+    ],
+    ['[[regions]]\nname = "fra"\nregistry = "https://r.example"', /^config\.toml:3: /],
+    [
+      '[[regions]]\nname = "fra"\nregistry = "a.example"\n[[regions]]\nname = "fra"\nregistry = "b.example"',
+      'config.toml:5: regions.1.name: the region is there already',
+    ],
+    [
+      '[[regions]]\nname = "fra"\nregistry = "a.example"\n[[regions]]\nname = "iad"\nregistry = "a.example"',
+      'config.toml:6: regions.1.registry: another region has the same registry',
+    ],
+    ['regions = ["fra"]', /^config\.toml:1: regions\.0: /],
     ['a = 1\nb = = 2', /^config\.toml:2: /],
     ['# one\n\nstack = 1', 'config.toml:3: stack: no such setting'],
     [
