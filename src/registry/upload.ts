@@ -8,6 +8,7 @@ import { discard, header } from './body.ts';
 import type { RegistryClient, RegistryRequest, RegistryResponse } from './http.ts';
 import { type Repository, sizeOfContent } from './pull.ts';
 import { connectionFailure } from './refusal.ts';
+import { RegistryAnswer } from './refusal-code.ts';
 import { mayPass, withRetries } from './retry.ts';
 import { pullScope, pushScope } from './scope.ts';
 import { type CheckedBody, checkedBody } from './upload-body.ts';
@@ -251,5 +252,6 @@ function isCode(error: unknown, code: string): boolean {
 
 /** An answer that says no to this upload, not to us and not for now. */
 function isRefusal(error: unknown): boolean {
-  return error instanceof DogwoodError && error.kind.fault !== 'auth' && !error.kind.retryable;
+  if (!(error instanceof DogwoodError) || error.kind.fault === 'auth') return false;
+  return !error.kind.retryable || (error.cause instanceof RegistryAnswer && error.cause.status === 400);
 }
