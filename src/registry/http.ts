@@ -140,9 +140,17 @@ async function explain(
   request: RegistryRequest,
   context: Context,
 ): Promise<DogwoodError> {
-  const error = await refusal(response, label(request), context.retry.clock());
+  const error = await refusal(response, label(request), context.retry.clock(), movesTag(request));
   if (error.kind.fault !== 'auth') return error;
-  return new DogwoodError(error.code, `${error.message}; ${await context.auth.identity(request.registry)}`);
+  return new DogwoodError(error.code, `${error.message}; ${await context.auth.identity(request.registry)}`, {
+    cause: error.cause,
+  });
+}
+
+/** Manifests put by their digest may be there already; under a tag they may meet one that must not move. */
+function movesTag({ method, url }: RegistryRequest): boolean {
+  const path = typeof url === 'string' ? url : url.pathname;
+  return method === 'PUT' && /\/manifests\/[^:]+$/.test(path.replace(/\?.*$/, ''));
 }
 
 /**
