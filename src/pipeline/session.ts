@@ -40,7 +40,10 @@ export async function withSession<T>(
 
 function openSession(environment: PipelineEnvironment): Session {
   const { signal } = environment;
-  const http = createHttpClient({ insecureHosts: environment.insecureRegistries });
+  const http = createHttpClient({
+    network: environment.network,
+    insecureHosts: environment.insecureRegistries,
+  });
   const client = createRegistryClient({
     http,
     insecureHosts: environment.insecureRegistries,

@@ -125,10 +125,12 @@ async function get(
   signal: AbortSignal | undefined,
 ): Promise<{ response: HttpResponse; url: URL }> {
   let url = address;
+  let referrer: URL | undefined;
   for (let hops = 0; ; hops += 1) {
-    const response = await http.request({ method: 'GET', url, signal });
+    const response = await http.request({ method: 'GET', url, referrer, signal });
     if (!isRedirect(response.status) || hops >= MAX_REDIRECTS) return { response, url };
     discard(response);
+    referrer = url;
     url = locationTarget(response.headers.location?.[0], url);
   }
 }

@@ -165,6 +165,8 @@ async function follow(
   context: Context,
 ): Promise<{ response: RegistryResponse; authorization: Authorization | undefined }> {
   let url = address;
+  // A path is ours, below what the user named; an address came from the registry.
+  let referrer = typeof request.url === 'string' ? undefined : base;
   for (let hops = 0; ; hops += 1) {
     const authorization =
       url.origin === base.origin
@@ -173,6 +175,7 @@ async function follow(
     const answer = await context.http.request({
       method: request.method,
       url,
+      referrer,
       headers: {
         'accept-encoding': 'identity',
         ...request.headers,
@@ -189,6 +192,7 @@ async function follow(
       return { response, authorization };
     }
     discard(answer);
+    referrer = url;
     url = locationTarget(answer.headers.location?.[0], url);
   }
 }
