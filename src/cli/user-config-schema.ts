@@ -1,15 +1,21 @@
 import { z } from 'zod';
 import { DEFAULT_SLUG_LIMITS } from '../builders/slug/limits.ts';
+import type { NetworkSettings } from '../net/settings.ts';
 import { readToml } from '../plan/files/document.ts';
 import { userRegions } from '../plan/files/regions.ts';
 import type { RegionRegistry } from '../plan/request.ts';
 import { parseSize } from './flag-values.ts';
+import { allowSchema, hostSettings, hostsSchema } from './user-config-hosts.ts';
 
 /** What the user's config file says (docs/configuration.md). */
 export interface UserConfig {
   /** Stack name to image. */
   readonly stacks: Readonly<Record<string, string>>;
   readonly insecureRegistries: readonly string[];
+  /** Certificates by host. */
+  readonly hosts: NetworkSettings['hosts'];
+  /** What servers may lead to; see `createAllowList`. */
+  readonly allowOutbound: readonly string[];
   /** Limits of the archive reader, by name. */
   readonly limits: Readonly<Record<string, number>>;
   /** The nearest first. */
@@ -31,6 +37,8 @@ const limit = z.union([
 const schema = z.strictObject({
   stacks: z.record(z.string().min(1), z.string().min(1)).default({}),
   'insecure-registries': z.array(z.string().min(1)).default([]),
+  'allow-outbound': allowSchema,
+  hosts: hostsSchema,
   limits: z
     .record(z.string(), limit)
     .superRefine((limits, context) => {
@@ -53,7 +61,17 @@ export function parseUserConfig(text: string, path: string): UserConfig {
     stacks,
     limits,
     regions,
+    hosts,
     'insecure-registries': insecureRegistries,
+    'allow-outbound': allowOutbound,
   } = readToml(schema, { path, text, code: 'CONFIG_INVALID' });
-  return { stacks, limits, regions, insecureRegistries };
+  const insecure = Object.keys(hosts).filter((name) => hosts[name]?.insecure);
+  return {
+    stacks,
+    limits,
+    insecureRegistries: [...insecureRegistries, ...insecure],
+    hosts: hostSettings(hosts, path),
+    allowOutbound,
+    regions,
+  };
 }
