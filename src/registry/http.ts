@@ -10,7 +10,7 @@ import { parseChallenges } from './challenge.ts';
 import { anonymous, type CredentialSource } from './credentials.ts';
 import { createEndpoints, type Endpoints } from './endpoints.ts';
 import { createHostPolicy } from './hosts.ts';
-import { connectionFailure, refusal } from './refusal.ts';
+import { connectionFailure, isGarbled, refusal } from './refusal.ts';
 import { DEFAULT_RETRY, type RetryPolicy, withRetries } from './retry.ts';
 import type { Scope } from './scope.ts';
 
@@ -98,7 +98,9 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
         try {
           return await attempt(request, context);
         } catch (error) {
-          throw connectionFailure(error, label(request));
+          const what = label(request);
+          if (!isGarbled(error)) throw connectionFailure(error, what);
+          throw new DogwoodError('TRANSFER_DAMAGED', `${what}: ${error.message}`, { cause: error });
         }
       };
       const alone = request.once || request.retry === false;

@@ -7,7 +7,7 @@ import type { PutOptions, PutResult } from '../oci/target.ts';
 import { discard, header } from './body.ts';
 import type { RegistryClient, RegistryRequest, RegistryResponse } from './http.ts';
 import { type Repository, sizeOfContent } from './pull.ts';
-import { connectionFailure } from './refusal.ts';
+import { changedOnTheWay, connectionFailure } from './refusal.ts';
 import { RegistryAnswer } from './refusal-code.ts';
 import { mayPass, withRetries } from './retry.ts';
 import { pullScope, pushScope } from './scope.ts';
@@ -69,7 +69,8 @@ async function sendWithRetries(upload: Upload, firstSession: URL | undefined): P
       // Somebody else brought the same blob meanwhile; registries answer the second one with all sorts of errors
       // (nexus-public#967, distribution#2077).
       if (size !== undefined) return result(upload, size, 'existing');
-      throw error;
+      // What left here was hashed. Of sha256 only: a registry need not know another, and says so in the same words.
+      throw (expected.digest ?? 'sha256:').startsWith('sha256:') ? changedOnTheWay(error) : error;
     }
   };
   const again = (error: unknown) => {
