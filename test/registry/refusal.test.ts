@@ -37,6 +37,13 @@ describe('refusal', () => {
     },
   );
 
+  it.each(['BLOB_UPLOAD_UNKNOWN', 'BLOB_UPLOAD_INVALID'])(
+    'takes an upload session that is gone (404 %s) for trouble that may pass, not for a missing image',
+    async (code) => {
+      expect(await codeOf(404, fault(code))).toBe('REGISTRY_UNAVAILABLE');
+    },
+  );
+
   it.each([
     [
       'Harbor',

@@ -36,7 +36,8 @@ async function holds(place: string, { digest, size }: Descriptor): Promise<boole
   const response = await fetch(`${place}/${digest}`, { headers: { accept: ACCEPT } });
   const bytes = Buffer.from(await response.arrayBuffer());
   if (response.status === 404) return false;
-  if (!response.ok) throw new Error(`${digest}: the registry answers ${response.status} ${bytes.toString('utf8')}`);
+  if (!response.ok)
+    throw new Error(`${digest}: the registry answers ${response.status} ${bytes.toString('utf8')}`);
   if (sha256(bytes) !== digest || bytes.length !== size) {
     throw new Error(`${digest}: the registry holds ${bytes.length} bytes that are ${sha256(bytes)}`);
   }
