@@ -30,7 +30,7 @@ export interface Fault {
 }
 
 /** About how much passes in a run without faults. */
-export interface Traffic {
+export interface ExpectedTraffic {
   readonly up: number;
   readonly down: number;
   readonly answers: number;
@@ -40,7 +40,7 @@ export interface Traffic {
 const HEAD_BYTES = 250;
 
 /** One fault somewhere in the traffic to come. */
-export function drawFault(chance: Seeded, traffic: Traffic): Fault {
+export function drawFault(chance: Seeded, traffic: ExpectedTraffic): Fault {
   const action = drawAction(chance);
   const stream = action.kind === 'corrupt' ? drawCorruptible(chance) : chance.pick(STREAMS);
   const all = {

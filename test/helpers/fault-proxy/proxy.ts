@@ -21,14 +21,12 @@ export interface Upstream {
 export interface FaultProxy {
   /** `127.0.0.1:PORT`. */
   readonly host: string;
-  /** Since the start, or since it was healed. */
   readonly counts: Readonly<Record<Stream, number>>;
   /** Bytes of blobs on their way to the registry, whether they arrived or not. */
   uploadBytes(): number;
   /** What happened, in the order it did. */
   readonly happened: readonly string[];
-  /** No fault any more: cuts what is open, starts the registry if it is dead, and counts from 0. */
-  heal(): Promise<void>;
+  /** Cuts what is open and starts the registry if it is dead. */
   stop(): Promise<void>;
 }
 
@@ -36,18 +34,16 @@ export async function startFaultProxy(upstream: Upstream, faults: readonly Fault
   const connections = new Set<Connection>();
   // One after the other: a registry that dies while it starts is dead.
   let restarts = Promise.resolve();
-  const state = { dead: false };
-  const start = async (): Promise<void> => {
-    await upstream.start();
-    state.dead = false;
-  };
+  // `dead`: nobody answers here.
+  const state = { dead: false, stopped: false };
   const restart = async (milliseconds: number | undefined): Promise<void> => {
     state.dead = true;
     await upstream.kill();
     for (const connection of connections) cut(connection, 'reset');
     if (milliseconds === undefined) return;
     await wait(milliseconds);
-    await start();
+    await upstream.start();
+    state.dead = state.stopped;
   };
   const traffic: Traffic = {
     faults: faults.map((fault) => ({ fault, next: fault.at })),
@@ -64,26 +60,18 @@ export async function startFaultProxy(upstream: Upstream, faults: readonly Fault
   );
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const calm = async (): Promise<void> => {
-    traffic.faults.length = 0;
-    for (const connection of connections) cut(connection, 'reset');
-    await restarts;
-  };
   return {
     host: `127.0.0.1:${portOf(server)}`,
     counts: traffic.counts,
     happened: traffic.happened,
     uploadBytes: () => traffic.uploadBytes,
-    async heal() {
-      await calm();
-      await start();
-      Object.assign(traffic.counts, zeros());
-      traffic.uploadBytes = 0;
-    },
     async stop() {
-      await calm();
-      server.close();
-      await once(server, 'close');
+      traffic.faults.length = 0;
+      Object.assign(state, { dead: true, stopped: true });
+      if (server.listening) server.close();
+      for (const connection of connections) cut(connection, 'reset');
+      await restarts;
+      await upstream.start();
     },
   };
 }

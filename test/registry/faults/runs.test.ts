@@ -82,7 +82,10 @@ async function all(
   const limit = pLimit(atOnce);
   const settled = await Promise.allSettled(seeds.map((seed) => limit(() => run(seed))));
   const failed = settled.filter((one) => one.status === 'rejected').map(({ reason }) => String(reason));
-  if (failed.length > 0) throw new Error(`${failed.length} of ${seeds.length} runs:\n${failed.join('\n')}`);
+  if (failed.length > 0)
+    throw new Error(
+      `${failed.length} of ${seeds.length} runs (DOGWOOD_FAULT_SEED=N repeats one):\n${failed.join('\n')}`,
+    );
   const outcomes = settled.filter((one) => one.status === 'fulfilled').map(({ value }) => value);
   const counts = Object.entries(Object.groupBy(outcomes, (outcome) => outcome));
   process.stderr.write(`${counts.map(([outcome, all]) => `${all?.length} ${outcome}`).join(', ')}\n`);
