@@ -6,9 +6,10 @@ import { registryHost } from '../oci/reference.ts';
 import type { RegistryAuth } from './auth.ts';
 import { discard } from './body.ts';
 import { parseChallenges } from './challenge.ts';
+import { isGarbled } from './damage.ts';
 import { type HostPolicy, hostName, isLoopback } from './hosts.ts';
-import { connectionFailure, isGarbled, refusal } from './refusal.ts';
-import { mayPass, type RetryPolicy, withRetries } from './retry.ts';
+import { connectionFailure, refusal } from './refusal.ts';
+import { counted, mayPass, type RetryBudget, type RetryPolicy, withRetries } from './retry.ts';
 import { createSharing } from './sharing.ts';
 
 /** Where each registry answers, found out once. */
@@ -22,6 +23,7 @@ interface EndpointOptions {
   readonly auth: RegistryAuth;
   readonly hosts: HostPolicy;
   readonly retry: RetryPolicy;
+  readonly budgetOf: (registry: string) => RetryBudget;
 }
 
 /**
@@ -46,7 +48,11 @@ export function createEndpoints(options: EndpointOptions): Endpoints {
         return first && garbled;
       };
       const look = (stopped: AbortSignal) =>
-        withRetries(options.retry, () => discover(registry, options, stopped), { signal: stopped, again });
+        withRetries(
+          options.retry,
+          () => counted(options.budgetOf(registry), () => discover(registry, options, stopped)),
+          { signal: stopped, again },
+        );
       const base = await ask(registry, look, signal);
       found.set(registry, base);
       return base;
@@ -133,10 +139,12 @@ async function get(
   signal: AbortSignal | undefined,
 ): Promise<{ response: HttpResponse; url: URL }> {
   let url = address;
+  let referrer: URL | undefined;
   for (let hops = 0; ; hops += 1) {
-    const response = await http.request({ method: 'GET', url, signal });
+    const response = await http.request({ method: 'GET', url, referrer, signal });
     if (!isRedirect(response.status) || hops >= MAX_REDIRECTS) return { response, url };
     discard(response);
+    referrer = url;
     url = locationTarget(response.headers.location?.[0], url);
   }
 }

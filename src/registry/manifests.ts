@@ -5,9 +5,9 @@ import { createDigester, type Digest, digestAlgorithm, digestOf } from '../oci/d
 import { MAX_DOCUMENT_BYTES } from '../oci/documents.ts';
 import { mismatch } from '../oci/verify.ts';
 import { discard, header } from './body.ts';
+import { changedOnTheWay } from './damage.ts';
 import type { RegistryClient } from './http.ts';
 import type { Repository } from './pull.ts';
-import { changedOnTheWay } from './refusal.ts';
 import { withRetries } from './retry.ts';
 import { pushScope } from './scope.ts';
 
