@@ -166,6 +166,10 @@ async function explain(
   context: Context,
 ): Promise<DogwoodError> {
   const error = await refusal(response, label(request), context.retry.clock(), movesTag(request));
+  // An address of the registry's own, an upload's session, that it does not know (any more): another can be had.
+  if (error.code === 'IMAGE_NOT_FOUND' && typeof request.url !== 'string') {
+    return new DogwoodError('REGISTRY_UNAVAILABLE', error.message, { cause: error.cause });
+  }
   if (error.kind.fault !== 'auth') return error;
   return new DogwoodError(error.code, `${error.message}; ${await context.auth.identity(request.registry)}`, {
     cause: error.cause,

@@ -75,12 +75,14 @@ export interface Refused {
   /** All that the answer said, as text. */
   readonly said: string;
   readonly isHtml: boolean;
+  /** The answer was cut short or damaged: what it would have said is not known. */
+  readonly isBroken: boolean;
   /** A manifest was to be put under a tag: the refusal may be about the tag, which is there and must not move. */
   readonly movesTag: boolean;
 }
 
 /** The code of our table that an answer deserves. Its words count only where its status leaves the question open. */
-export function refusalCode({ status, faults, said, isHtml, movesTag }: Refused): ErrorCode {
+export function refusalCode({ status, faults, said, isHtml, isBroken, movesTag }: Refused): ErrorCode {
   const code = byStatus(status);
   // Limits have words like those of a quota, and they pass.
   if (code === 'REGISTRY_RATE_LIMITED') return code;
@@ -93,9 +95,9 @@ export function refusalCode({ status, faults, said, isHtml, movesTag }: Refused)
   if (status >= 500 || status < 400) return code;
   const own = BY_CODE.get(first);
   if (own !== undefined) return own;
-  if ((code === 'IMAGE_NOT_FOUND' || code === 'REGISTRY_REFUSED') && LOST_SESSION.has(first))
-    return 'REGISTRY_UNAVAILABLE';
+  const isOpen = code === 'IMAGE_NOT_FOUND' || code === 'REGISTRY_REFUSED';
+  if (isOpen && (isBroken || LOST_SESSION.has(first))) return 'REGISTRY_UNAVAILABLE';
   if (code === 'REGISTRY_REFUSED' && TEMPORARY_CODES.has(first)) return 'REGISTRY_UNAVAILABLE';
-  if (isHtml && (code === 'IMAGE_NOT_FOUND' || code === 'REGISTRY_REFUSED')) return 'REGISTRY_PROTOCOL';
+  if (isHtml && isOpen) return 'REGISTRY_PROTOCOL';
   return code;
 }

@@ -224,6 +224,13 @@ describe('an upload that breaks', () => {
     ]);
   });
 
+  it('starts over when the registry does not know its own session any more, in whatever words', async () => {
+    const server = await registry({ PUT: inTurn(answer(404), answer(201)) });
+    const result = await targetAt(server.host).put(bytesContent(bytes), descriptor);
+    expect(result.outcome).toBe('sent');
+    expect(server.lines().filter((line) => line.startsWith('POST'))).toHaveLength(2);
+  });
+
   it('is not tried again with a source that can be read once', async () => {
     const server = await registry({ PUT: answer(503) });
     const { content, count } = counted(bytes, { reopenable: false });

@@ -17,8 +17,11 @@ export interface Backend {
   readonly upstream: (repository: string) => Upstream;
 }
 
-/** How the attempt with faults ended. */
-export type Outcome = 'complete' | ErrorCode;
+/**
+ * How the attempt with faults ended. `believed`: an answer was damaged into another that makes sense (a 404 into a
+ * 403), which no client can know; that is no error that passes, and rare.
+ */
+export type Outcome = 'complete' | 'believed' | ErrorCode;
 
 /** Milliseconds within which an attempt comes to its end: far more than its time limits need. */
 const BOUND = 20_000;
@@ -49,7 +52,13 @@ export async function faultRun(seed: number, backend: Backend): Promise<Outcome>
 
   const proxy = await startFaultProxy(upstream, faults);
   try {
-    const outcome = await send(trip, proxy.host, IMPATIENT).finally(proxy.stop);
+    const answersAreDamaged = () => proxy.happened.some((event) => event.startsWith('corrupt at answer-'));
+    const outcome = await send(trip, proxy.host, IMPATIENT)
+      .catch((error: unknown) => {
+        if (error instanceof NoRetry && answersAreDamaged()) return 'believed' as const;
+        throw error;
+      })
+      .finally(proxy.stop);
     const held = await trip.look();
     if (outcome === 'complete' && !held.whole) throw new Error('complete, but it is not');
     // Another proxy, for what is still on its way in the first must not count.
@@ -98,8 +107,12 @@ async function attempt(trip: Trip, { host, repository, concurrency, limits }: At
 function clear(error: unknown): ErrorCode {
   if (!(error instanceof DogwoodError)) throw new Error(`no error of ours: ${error}`, { cause: error });
   const { retryable, fault } = ERRORS[error.code];
-  if (!retryable || fault === 'bug') {
-    throw new Error(`it ended with ${error.code}: ${error.message}`, { cause: error });
+  if (fault === 'bug') throw new Error(`a bug of ours: ${error.message}`, { cause: error });
+  if (!retryable) {
+    throw new NoRetry(`it ended with ${error.code}: ${error.message}`, { cause: error });
   }
   return error.code;
 }
+
+/** An attempt ended with an error that says that it will be the same next time. */
+class NoRetry extends Error {}

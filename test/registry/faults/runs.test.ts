@@ -88,6 +88,8 @@ async function all(
     );
   const outcomes = settled.filter((one) => one.status === 'fulfilled').map(({ value }) => value);
   const counts = Object.entries(Object.groupBy(outcomes, (outcome) => outcome));
+  const believed = outcomes.filter((outcome) => outcome === 'believed').length;
+  if (believed > 1 + seeds.length / 50) throw new Error(`${believed} of ${seeds.length} runs ended for good`);
   process.stderr.write(`${counts.map(([outcome, all]) => `${all?.length} ${outcome}`).join(', ')}\n`);
   return outcomes;
 }
