@@ -78,7 +78,10 @@ export interface HttpClientOptions {
   /** PEM certificates of this machine, asked for when nobody else vouches for a host; default what OpenSSL finds. */
   readonly machineCertificates?: (() => readonly string[]) | undefined;
   readonly userAgent?: string | undefined;
-  /** Default 8. */
+  /**
+   * Default 16: more than the registry client has on their way at once to a host (host-gate.ts), and answers being read
+   * beside them. Whoever waits for a connection waits unseen; that client counts and paces.
+   */
   readonly socketsPerHost?: number | undefined;
   /** Milliseconds until a connection stands, TLS included. Default 10 s. */
   readonly connectTimeout?: number | undefined;
@@ -108,7 +111,7 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
     ca: options.ca ?? [],
     certificates: createHostCertificates(network),
     proxies: createProxies(network.variables),
-    socketsPerHost: options.socketsPerHost ?? 8,
+    socketsPerHost: options.socketsPerHost ?? 16,
     connectTimeout,
     machineCertificates: options.machineCertificates,
   });

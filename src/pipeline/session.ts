@@ -48,6 +48,7 @@ function openSession(environment: PipelineEnvironment): Session {
     http,
     insecureHosts: environment.insecureRegistries,
     logger: environment.logger,
+    onWarning: ({ code, message }) => environment.emit({ type: 'warning', code, message }),
     credentials: dockerCredentials(environment.dockerConfig, createCredentialHelper()),
   });
   const { close, ...home } = openHome(environment);
