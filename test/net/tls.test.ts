@@ -170,14 +170,19 @@ describeWith(['openssl'], 'certificates by host', () => {
     });
   });
 
-  it('are not shown to other hosts', async () => {
-    const { ca, server, client } = await mutual();
+  it('are not shown to other hosts, nor by connections of theirs', async () => {
+    const ca = await authority();
+    const wants = { requestCert: true, rejectUnauthorized: true, ca: ca.cert };
+    const server = await secure(await issued(ca, 'IP:127.0.0.1,DNS:localhost'), wants);
+    const client = await issued(ca);
     const settings = { ca: [ca.certPath], cert: client.certPath, key: client.keyPath };
-    const other = network({ hosts: { localhost: settings } });
-    await expect(get(server.url, { ...other, ca: [ca.cert] })).rejects.toMatchObject({
-      kind: 'tls',
-      tls: 'client',
-    });
+    const hosts = { localhost: settings, '127.0.0.1': { ca: [ca.certPath] } };
+    const http = createHttpClient({ ...network({ hosts }), ca: [ca.cert] });
+    onTestFinished(() => http.close());
+    const ask = async (url: string) =>
+      await text((await http.request({ method: 'GET', url: new URL(url) })).body);
+    expect(await ask(server.url.replace('127.0.0.1', 'localhost'))).toBe('hi');
+    await expect(ask(server.url)).rejects.toMatchObject({ kind: 'tls', tls: 'client' });
   });
 
   it('that cannot be read, or are none, are named', async () => {
