@@ -236,7 +236,7 @@ describe('createHttpClient, when an answer never ends', () => {
 
   it('wants more of its body than a byte now and then', async () => {
     const server = await serve((_, response) => drip(response));
-    const { body } = await client({ idleTimeout: 60 }).request(get(server.url));
+    const { body } = await client({ idleTimeout: 300 }).request(get(server.url));
     await expect(buffer(body)).rejects.toMatchObject({
       kind: 'timeout',
       message: expect.stringContaining('stalled'),
@@ -258,7 +258,7 @@ describe('createHttpClient, when an answer never ends', () => {
 
   it('gives a slow blob the time it needs', async () => {
     const server = await serve((_, response) => {
-      let left = 40;
+      let left = 120;
       const timer = setInterval(() => {
         left -= 1;
         if (left >= 0) response.write(Buffer.alloc(1024));
@@ -266,8 +266,8 @@ describe('createHttpClient, when an answer never ends', () => {
       }, 4);
       onTestFinished(() => clearInterval(timer));
     });
-    const { body } = await client({ idleTimeout: 60, documentTimeout: 30 }).request(get(server.url));
-    expect((await buffer(body)).length).toBe(40 * 1024);
+    const { body } = await client({ idleTimeout: 300, documentTimeout: 30 }).request(get(server.url));
+    expect((await buffer(body)).length).toBe(120 * 1024);
   });
 
   it('wants headers that end, in size and in time', async () => {
@@ -299,6 +299,7 @@ describe('createHttpClient, when no connection is free', () => {
     const http = client({ socketsPerHost: 1 });
     const [first, second] = [new AbortController(), new AbortController()];
     const busy = http.request({ ...get(server.url), signal: first.signal });
+    await vi.waitFor(() => expect(server.requests).toHaveLength(1));
     const queued = http.request({ ...get(server.url), signal: second.signal });
     const reason = new Error('enough');
     setTimeout(() => second.abort(reason), 30);
