@@ -186,6 +186,8 @@ function allFailed(failures: readonly Outcome[]): unknown {
   const [first, ...others] = failures;
   if (others.length === 0) return first?.error;
   const errors = failures.map(({ error }) => asDogwoodError(error));
+  // What they share is no matter of the regions: an image that is incomplete, for one.
+  if (new Set(errors.map(({ code, message }) => `${code} ${message}`)).size === 1) return first?.error;
   const chosen =
     errors.find(({ code }) => ERRORS[code].fault === 'bug') ??
     errors.find(({ code }) => ERRORS[code].exitCode === 3) ??

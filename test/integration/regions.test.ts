@@ -146,6 +146,29 @@ describeWith(['registry'], 'several regions', () => {
     expect(proxy.uploaded()).toBe(whole.uploadedBytes);
   });
 
+  test('from one registry into two: fetched once, and only what is missing', async () => {
+    const { slug, name, json } = await workplace();
+    const [source, target] = await Promise.all(registries.map((registry) => recordingProxy(registry)));
+    const other = await startRegistry({ kind: 'distribution3' });
+    try {
+      const image = `${source?.host}/${name}:v1`;
+      const built = await json([slug, '--base', 'scratch', '-t', image]);
+      const places = [`near=${target?.host}/${name}:v1`, `far=${other.host}/${name}:v1`];
+      const before = source?.lines().length;
+      const pushed = await json(['push', `docker://${image}`, ...places]);
+      expect(states(pushed.document)).toEqual(['near available', 'far available']);
+      const fetched = source
+        ?.lines()
+        .slice(before)
+        .filter((line) => line.startsWith('GET') && line !== 'GET /v2/');
+      expect(fetched).toHaveLength(new Set(fetched).size);
+      expect(fetched?.length).toBeGreaterThan(2);
+      expect(await digestIn(other.host, name, 'v1')).toBe(built.document.image.digest);
+    } finally {
+      await other.stop();
+    }
+  });
+
   test('none can be reached: one error names them all', async () => {
     const { slug, name, json } = await workplace();
     const ports = [await freePort(), await freePort()];
