@@ -65,7 +65,6 @@ export async function distribute(
   const settled = await Promise.allSettled(registries.map((group, index) => pushAll(group, index === 0)));
   headStart.end();
   // Cancelled or out of time: a failure of the whole, not of the regions that had not come to their end.
-  session.environment.signal.throwIfAborted();
   for (const outcome of settled) if (outcome.status === 'rejected') throw outcome.reason;
   const ordered = places.flatMap((place) => outcomes.get(place) ?? []);
   if (!isElsewhere && ordered.every(({ error }) => error !== undefined)) throw allFailed(ordered);
