@@ -4,9 +4,9 @@ import { openUrl } from '../net/fetch-stream.ts';
 import { createHttpClient } from '../net/http.ts';
 import type { Reference } from '../oci/reference.ts';
 import type { Target } from '../oci/target.ts';
-import { dockerCredentials } from '../registry/credentials.ts';
 import { createRegistryClient } from '../registry/http.ts';
 import { createRegistryTarget } from '../registry/registry-target.ts';
+import { registryCredentials } from '../registry/stored-credentials.ts';
 import { openSource } from '../source/open-source.ts';
 import type { Source } from '../source/source.ts';
 import type { PipelineEnvironment } from './environment.ts';
@@ -49,7 +49,7 @@ function openSession(environment: PipelineEnvironment): Session {
     insecureHosts: environment.insecureRegistries,
     logger: environment.logger,
     onWarning: ({ code, message }) => environment.emit({ type: 'warning', code, message }),
-    credentials: dockerCredentials(environment.dockerConfig, createCredentialHelper()),
+    credentials: registryCredentials(environment.credentialPlaces, createCredentialHelper()),
   });
   const { close, ...home } = openHome(environment);
   const closers: (() => Promise<void>)[] = [close, async () => http.close()];
