@@ -188,6 +188,9 @@ export const ERRORS = {
   ),
   CREDENTIALS_UNREADABLE: auth('Check the Docker config file and the credential helper that it names.'),
 
+  // the pull-only registry
+  LISTEN_FAILED: infra('Name another address with --listen HOST:PORT; port 0 takes any that is free.', false),
+
   // sources behind a URL
   FETCH_FAILED: infra('Check the address, and that its server answers from this machine.'),
   FETCH_DENIED: auth(
