@@ -35,13 +35,12 @@ export function createPullHandler(options: PullHandlerOptions): PullHandler {
     const answered = await answerPull({ method, url, headers: request.headers }, registry).catch(
       (error: unknown): Answered => ({ answer: broken(error, path, logger) }),
     );
-    const status = await send(request, response, answered.answer, (error) => broken(error, path, logger));
+    const sent = await send(request, response, answered.answer, (error) => broken(error, path, logger));
     logger.info('request', {
       method,
       path,
-      status,
       principal: answered.principal?.name ?? null,
-      bytes: Number(response.getHeader('content-length') ?? 0),
+      ...sent,
       milliseconds: Math.round(clock() - start),
     });
   };
@@ -51,8 +50,10 @@ export function createPullHandler(options: PullHandlerOptions): PullHandler {
 function broken(thrown: unknown, path: string, logger: Logger): Answer {
   const error = asDogwoodError(thrown);
   const { code } = error;
-  if (code === 'BLOB_NOT_FOUND')
-    return fault(404, 'BLOB_UNKNOWN', 'this registry has lost it', { detail: { code } });
+  if (code === 'BLOB_NOT_FOUND') {
+    const what = path.includes('/blobs/') ? 'BLOB_UNKNOWN' : 'MANIFEST_UNKNOWN';
+    return fault(404, what, 'this registry has lost it', { detail: { code } });
+  }
   logger.warn('request failed', { path, code, message: error.message });
   if (error.kind.retryable) {
     const headers = { 'retry-after': '5' };
@@ -64,19 +65,28 @@ function broken(thrown: unknown, path: string, logger: Logger): Answer {
   });
 }
 
-/** Gives the status that was sent. A stream that fails midway ends the connection: less than was promised came. */
+/** What went out, for the log. */
+interface Sent {
+  readonly status: number;
+  /** Of the body; fewer may have gone where `cut` is set. */
+  readonly bytes: number;
+  readonly cut?: true;
+}
+
+/** A stream that fails midway ends the connection: the client sees that less came than was promised. */
 async function send(
   request: IncomingMessage,
   response: ServerResponse,
   answer: Answer,
   failed: (error: unknown) => Answer,
-): Promise<number> {
+): Promise<Sent> {
+  const { status, headers, body } = answer;
   const wantsBody = request.method !== 'HEAD';
-  if (request.method !== 'GET' && request.method !== 'HEAD') refuseBody(request, response);
-  const { body } = answer;
+  if (wantsBody && request.method !== 'GET') refuseBody(request, response);
+  const sent = { status, bytes: wantsBody ? Number(headers['content-length'] ?? 0) : 0 };
   if (!wantsBody || body === undefined || body instanceof Uint8Array) {
-    response.writeHead(answer.status, { ...answer.headers }).end(wantsBody ? body : undefined);
-    return answer.status;
+    response.writeHead(status, { ...headers }).end(wantsBody ? body : undefined);
+    return sent;
   }
   let stream: Readable;
   try {
@@ -84,15 +94,16 @@ async function send(
   } catch (error) {
     return await send(request, response, failed(error), failed);
   }
-  response.writeHead(answer.status, { ...answer.headers });
+  response.writeHead(status, { ...headers });
   try {
     await pipeline(stream, response);
+    return sent;
   } catch (error) {
     // A reader that went away is his own affair.
     if (!isGone(error)) failed(error);
     response.destroy();
+    return { ...sent, cut: true };
   }
-  return answer.status;
 }
 
 function isGone(error: unknown): boolean {

@@ -51,8 +51,9 @@ export async function listen(handler: PullHandler, options: ListenOptions): Prom
   const server = createServer(options.tls);
   let closing = false;
   server.on('request', (request, response) => {
-    // Else a client would keep its connection, and the end would wait for it.
     if (closing) response.setHeader('connection', 'close');
+    // One that was answered before kept its connection, and the end would wait for that.
+    response.once('close', () => setImmediate(() => closing && server.closeIdleConnections()));
     void handler(request, response);
   });
   server.on('drop', () => options.logger.warn('connection refused: too many', { limit: MAX_CONNECTIONS }));

@@ -23,8 +23,8 @@ export function parseRange(
   }
   const first = Number(from);
   const last = to === '' ? size - 1 : Math.min(Number(to), size - 1);
-  if (to !== '' && Number(to) < first) return undefined;
-  return first >= size ? 'unsatisfiable' : { first, last };
+  // `5-2` says nothing; the conformance program of distribution-spec wants it rejected, which RFC 9110 allows too.
+  return first > last ? 'unsatisfiable' : { first, last };
 }
 
 /** Does `If-None-Match` name this entity (RFC 9110 section 13.1.2)? Weak tags compare like strong ones. */
