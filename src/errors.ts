@@ -186,7 +186,22 @@ export const ERRORS = {
     'The credentials are known but may not do this; check the repository and its rights.',
     403,
   ),
+  // the network (the outbound guard, proxies)
+  OUTBOUND_BLOCKED: user(
+    'If that is meant, name the host or network under `allow-outbound` in the config file.',
+  ),
+  PROXY_REFUSED: infra('Ask whoever runs the proxy, or except the host with NO_PROXY.', false),
+
   CREDENTIALS_UNREADABLE: auth('Check the Docker config file and the credential helper that it names.'),
+  // registries: what they keep, and how much
+  REGISTRY_FULL: infra(
+    'Free space there or raise the quota; if one upload is too large, the proxy in front of the registry may limit it. `build push` later sends only what is missing.',
+    false,
+  ),
+  TAG_IMMUTABLE: user(
+    'That tag names another image and the registry lets no tag move; push under a new tag, or delete the old one first.',
+    409,
+  ),
 
   // the pull-only registry
   LISTEN_FAILED: infra('Name another address with --listen HOST:PORT; port 0 takes any that is free.', false),

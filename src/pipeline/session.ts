@@ -40,11 +40,15 @@ export async function withSession<T>(
 
 function openSession(environment: PipelineEnvironment): Session {
   const { signal } = environment;
-  const http = createHttpClient({ insecureHosts: environment.insecureRegistries });
+  const http = createHttpClient({
+    network: environment.network,
+    insecureHosts: environment.insecureRegistries,
+  });
   const client = createRegistryClient({
     http,
     insecureHosts: environment.insecureRegistries,
     logger: environment.logger,
+    onWarning: ({ code, message }) => environment.emit({ type: 'warning', code, message }),
     credentials: dockerCredentials(environment.dockerConfig, createCredentialHelper()),
   });
   const { close, ...home } = openHome(environment);

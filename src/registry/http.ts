@@ -9,10 +9,19 @@ import { discard } from './body.ts';
 import { parseChallenges } from './challenge.ts';
 import { anonymous, type CredentialSource } from './credentials.ts';
 import { createEndpoints, type Endpoints } from './endpoints.ts';
+import { createHostGate } from './host-gate.ts';
 import { createHostPolicy } from './hosts.ts';
 import { connectionFailure, refusal } from './refusal.ts';
-import { DEFAULT_RETRY, type RetryPolicy, withRetries } from './retry.ts';
+import {
+  counted,
+  createRetryBudget,
+  DEFAULT_RETRY,
+  type RetryBudget,
+  type RetryPolicy,
+  withRetries,
+} from './retry.ts';
 import type { Scope } from './scope.ts';
+import { createWarnings, type RegistryWarning } from './warnings.ts';
 
 export interface RegistryRequest {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -70,6 +79,8 @@ export interface RegistryClientOptions {
   readonly insecureHosts?: readonly string[] | undefined;
   readonly retry?: Partial<RetryPolicy> | undefined;
   readonly logger?: Logger | undefined;
+  /** Hears each warning of each registry once. Default: the logger does. */
+  readonly onWarning?: ((warning: RegistryWarning) => void) | undefined;
 }
 
 interface Context {
@@ -81,26 +92,37 @@ interface Context {
 
 export function createRegistryClient(options: RegistryClientOptions): RegistryClient {
   const retry = { ...DEFAULT_RETRY, ...options.retry };
+  const logger = options.logger ?? silentLogger;
   const hosts = createHostPolicy(options.insecureHosts);
-  const { http } = options;
+  const onWarning =
+    options.onWarning ?? (({ code, message }) => logger.warn('a registry warns', { code, message }));
+  const http = createHostGate({ http: options.http, retry, logger, onAnswer: createWarnings(onWarning) });
+  const budgets = new Map<string, RetryBudget>();
+  const budgetOf = (registry: string): RetryBudget => {
+    const host = registryHost(registry);
+    const budget = budgets.get(host) ?? createRetryBudget();
+    budgets.set(host, budget);
+    return budget;
+  };
   const auth = createAuth({ http, credentials: options.credentials ?? anonymous, hosts, retry });
-  const endpoints = createEndpoints({ http, auth, hosts, retry });
+  const endpoints = createEndpoints({ http, auth, hosts, retry, budgetOf });
   const context: Context = { http, auth, endpoints, retry };
   return {
     retry,
-    logger: options.logger ?? silentLogger,
+    logger,
     uploads: new Map(),
     async ping(registry, signal) {
       await endpoints.find(registry, signal);
     },
     async send(request) {
-      const once = async () => {
-        try {
-          return await attempt(request, context);
-        } catch (error) {
-          throw connectionFailure(error, label(request));
-        }
-      };
+      const once = () =>
+        counted(budgetOf(request.registry), async () => {
+          try {
+            return await attempt(request, context);
+          } catch (error) {
+            throw connectionFailure(error, label(request));
+          }
+        });
       const alone = request.once || request.retry === false;
       return alone ? await once() : await withRetries(retry, once, { signal: request.signal });
     },
@@ -140,9 +162,17 @@ async function explain(
   request: RegistryRequest,
   context: Context,
 ): Promise<DogwoodError> {
-  const error = await refusal(response, label(request), context.retry.clock());
+  const error = await refusal(response, label(request), context.retry.clock(), movesTag(request));
   if (error.kind.fault !== 'auth') return error;
-  return new DogwoodError(error.code, `${error.message}; ${await context.auth.identity(request.registry)}`);
+  return new DogwoodError(error.code, `${error.message}; ${await context.auth.identity(request.registry)}`, {
+    cause: error.cause,
+  });
+}
+
+/** Manifests put by their digest may be there already; under a tag they may meet one that must not move. */
+function movesTag({ method, url }: RegistryRequest): boolean {
+  const path = typeof url === 'string' ? url : url.pathname;
+  return method === 'PUT' && /\/manifests\/[^:]+$/.test(path.replace(/\?.*$/, ''));
 }
 
 /**
@@ -157,6 +187,8 @@ async function follow(
   context: Context,
 ): Promise<{ response: RegistryResponse; authorization: Authorization | undefined }> {
   let url = address;
+  // A path is ours, below what the user named; an address came from the registry.
+  let referrer = typeof request.url === 'string' ? undefined : base;
   for (let hops = 0; ; hops += 1) {
     const authorization =
       url.origin === base.origin
@@ -165,6 +197,7 @@ async function follow(
     const answer = await context.http.request({
       method: request.method,
       url,
+      referrer,
       headers: {
         'accept-encoding': 'identity',
         ...request.headers,
@@ -181,6 +214,7 @@ async function follow(
       return { response, authorization };
     }
     discard(answer);
+    referrer = url;
     url = locationTarget(answer.headers.location?.[0], url);
   }
 }

@@ -64,7 +64,9 @@ async function sendWithRetries(upload: Upload, firstSession: URL | undefined): P
       await cancel(upload, location);
       if (body.sourceError !== undefined) throw body.sourceError;
       options.signal?.throwIfAborted();
-      const size = isRefusal(error) ? await sizeInRepository(upload).catch(() => undefined) : undefined;
+      const size = isRefusal(error)
+        ? await sizeInRepository(upload, { retry: false }).catch(() => undefined)
+        : undefined;
       // Somebody else brought the same blob meanwhile; registries answer the second one with all sorts of errors
       // (nexus-public#967, distribution#2077).
       if (size !== undefined) return result(upload, size, 'existing');
@@ -193,13 +195,16 @@ async function cancel(upload: Upload, session: URL): Promise<void> {
   }
 }
 
-async function sizeInRepository(upload: Upload): Promise<number | undefined> {
+async function sizeInRepository(
+  upload: Upload,
+  how: { readonly retry?: boolean } = {},
+): Promise<number | undefined> {
   const { client, repository, expected, options } = upload;
   const { digest, size } = expected;
   if (digest === undefined) return undefined;
   const blob = { mediaType: 'application/octet-stream', digest };
   const scopes = [pushScope(repository.repository)];
-  const found = await sizeOfContent(client, repository, blob, { scopes, signal: options.signal });
+  const found = await sizeOfContent(client, repository, blob, { scopes, signal: options.signal, ...how });
   return size === undefined || found === undefined || found === size ? found : undefined;
 }
 
@@ -249,7 +254,8 @@ function isCode(error: unknown, code: string): boolean {
   return error instanceof DogwoodError && error.code === code;
 }
 
-/** An answer that says no to this upload, not to us and not for now. */
+/** An answer that says no to this upload, not to us; some say it with 500, as if it were their own trouble. */
 function isRefusal(error: unknown): boolean {
-  return error instanceof DogwoodError && error.kind.fault !== 'auth' && !error.kind.retryable;
+  if (!(error instanceof DogwoodError) || error.kind.fault === 'auth') return false;
+  return !error.kind.retryable || error.code === 'REGISTRY_UNAVAILABLE';
 }

@@ -198,11 +198,16 @@ describe('a blob that may be mounted', () => {
 
 describe('an upload that breaks', () => {
   it.each([
-    ['a cut', (request: Parameters<Handler>[0]) => void request.once('data', () => request.socket.destroy())],
-    ['503', answer(503)],
-    ['429', answer(429, { 'retry-after': '0' })],
-    ['408', answer(408)],
-  ])('starts over in a new session after %s, and gives up the old one', async (_what, trouble) => {
+    [
+      'a cut',
+      [],
+      (request: Parameters<Handler>[0]) => void request.once('data', () => request.socket.destroy()),
+    ],
+    // Some say this to the second of two who bring the same blob (pitfall 16): it may be there now.
+    ['503', ['HEAD'], answer(503)],
+    ['429', [], answer(429, { 'retry-after': '0' })],
+    ['408', ['HEAD'], answer(408)],
+  ])('starts over in a new session after %s, and gives up the old one', async (_what, asked, trouble) => {
     const server = await registry({ PUT: inTurn(trouble, answer(201)) });
     const { content, count } = counted(bytes);
     expect((await targetAt(server.host).put(content, descriptor)).outcome).toBe('sent');
@@ -213,6 +218,7 @@ describe('an upload that breaks', () => {
       'POST',
       'PUT',
       'DELETE',
+      ...asked,
       'POST',
       'PUT',
     ]);

@@ -10,6 +10,10 @@ const GHCR_CAP = 4 * 1024 * 1024;
 /** `POST /v2/NAME/blobs/uploads/`: a mount, a blob in one request, or a session. */
 export async function startUpload(exchange: Exchange, name: string, guard: Guard): Promise<undefined> {
   const { registry, url } = exchange;
+  if (registry.quirks.noCreate && !registry.state.repositories.has(name)) {
+    const message = `The repository with name '${name}' does not exist in the registry`;
+    return fail(exchange, 404, 'NAME_UNKNOWN', message);
+  }
   if (url.searchParams.has('mount') && mount(exchange, name, guard)) return;
   const session = openSession(registry.state, name);
   const digest = url.searchParams.get('digest');
@@ -123,7 +127,8 @@ function sessionAnswer(exchange: Exchange, session: Session, status: number): un
 /** A fresh Location, and how far the session is. No byte at all is `0-0`, as distribution says it. */
 function sessionHeaders(exchange: Exchange, session: Session): Record<string, string> {
   const { registry } = exchange;
-  session.state = `_state=${encodeURIComponent(`${randomUUID()}/+=`)}&n=%2F${session.size}`;
+  // What a client writes anew comes back otherwise: `~` and `%20` are written in several ways.
+  session.state = `_state=${encodeURIComponent(`${randomUUID()}/+=`)}~%20&n=%2F${session.size}`;
   const size = registry.quirks.p04 === undefined ? session.size : (session.firstEnd ?? session.size);
   return {
     location: locationOf(exchange, session),
