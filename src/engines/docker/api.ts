@@ -1,4 +1,5 @@
 import type { IncomingMessage, RequestOptions } from 'node:http';
+import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { DockerAddress } from './host.ts';
 
@@ -25,7 +26,7 @@ export interface DockerApi {
   /** The answer's JSON; undefined where there is none. Throws errors with the `statusCode` of a refusal, system errors, the signal's reason. */
   ask(request: DockerRequest): Promise<unknown>;
   /** The answer's bytes, for as long as they take. Throws the same. */
-  stream(request: DockerRequest): Promise<IncomingMessage>;
+  stream(request: DockerRequest): Promise<Readable>;
 }
 
 /** Milliseconds that an engine may say nothing to a question. */
@@ -40,7 +41,7 @@ export function dockerApi(address: DockerAddress): DockerApi {
       ...(await connection(address)),
       ...{ method, path, agent: false, signal },
       headers: {
-        Host: 'docker',
+        ...('socketPath' in address ? { Host: 'docker' } : {}),
         ...(sent === undefined
           ? {}
           : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(sent) }),

@@ -13,7 +13,7 @@ export interface DockerBuildScope {
   readonly image: string;
   /** Gives an image one more name (`REPOSITORY:TAG`), or moves that name here. Throws ENGINE_FAILED. */
   nameImage(image: string, name: string): Promise<void>;
-  /** Removes containers that are left, with their volumes, then the image's name and the network. Never throws. */
+  /** Removes containers that are left, with their volumes, then the image's name and the network; once. Never throws. */
   close(): Promise<void>;
 }
 
@@ -55,6 +55,14 @@ export async function openDockerBuildScope(
       throw error;
     }
   }
+  const close = async (): Promise<void> => {
+    await removeContainers(api, name).catch(() => {});
+    await Promise.allSettled([
+      remove(`/images/${image}`),
+      remove(hostNetwork ? `/volumes/${name}` : `/networks/${name}`),
+    ]);
+  };
+  let closing: Promise<void> | undefined;
   return {
     network: hostNetwork ? 'host' : name,
     marker: hostNetwork ? `${name}:/run/${name}:ro` : undefined,
@@ -64,12 +72,9 @@ export async function openDockerBuildScope(
       const query = new URLSearchParams({ repo: to.slice(0, colon), tag: to.slice(colon + 1) });
       await tell(`does not name ${to}`, `/images/${from}/tag?${query}`);
     },
-    async close() {
-      await removeContainers(api, name).catch(() => {});
-      await Promise.allSettled([
-        remove(`/images/${image}`),
-        remove(hostNetwork ? `/volumes/${name}` : `/networks/${name}`),
-      ]);
+    close() {
+      closing ??= close();
+      return closing;
     },
   };
 }

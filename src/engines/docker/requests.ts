@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
 import type { DockerApi } from './api.ts';
 
 /** What the Engine API says of an image (ImageInspect), as far as anybody here asks. */
@@ -22,6 +22,6 @@ export async function saveImage(
   api: DockerApi,
   name: string,
   signal: AbortSignal | undefined,
-): Promise<IncomingMessage> {
+): Promise<Readable> {
   return await api.stream({ path: `/images/${name}/get`, signal });
 }
