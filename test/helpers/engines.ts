@@ -104,6 +104,11 @@ export const ENGINES = {
     find: () => [onPath('busybox')].find((path) => path !== undefined && isStatic(path)),
     how: 'apt-get install --no-install-recommends busybox-static',
   },
+  /** Heroku's own published schema, which comes with the project's shared folder. */
+  'heroku-schema': {
+    find: () => present(join(REPOSITORY, '../shared/data/heroku-platform-api/schema-3.sdk.json')),
+    how: 'put the shared folder beside the project',
+  },
   docker: {
     find: findDockerd,
     how: 'as root: apt-get install --no-install-recommends docker.io runc iproute2',
@@ -111,6 +116,7 @@ export const ENGINES = {
   // built from Go modules (test/tools) or fetched once into the tools folder
   crane: made('crane', () => onPath('crane')),
   registry: made('registry', () => onPath('registry')),
+  olareg: made('olareg', () => onPath('olareg')),
   pack: made('pack', () => onPath('pack')),
   lifecycle: made('lifecycle', () => (onPath('launcher') === undefined ? undefined : onPath('lifecycle'))),
   buildkit: made('buildkit', findBuildkitd),

@@ -39,9 +39,16 @@ export const TAKEN_OUT: readonly TakenOut[] = [
   {
     pitfall: '00',
     without: 'of several challenges the first is answered (fact 2)',
-    file: 'src/registry/auth.ts',
+    file: 'src/registry/scheme.ts',
     find: '  const bearer = challenges.find(({ scheme, parameters }) =>',
     replace: '  const bearer = challenges.slice(0, 1).find(({ scheme, parameters }) =>',
+  },
+  {
+    pitfall: '00',
+    without: 'a server may lead anywhere (fact 8)',
+    file: 'src/net/guard.ts',
+    find: 'if (referrer === undefined || MAY_LEAD_TO[kindOf(referrer)].includes(kind)) return;',
+    replace: 'if (referrer !== null) return;',
   },
   {
     pitfall: '00',
@@ -61,8 +68,8 @@ export const TAKEN_OUT: readonly TakenOut[] = [
     pitfall: '00',
     without: 'Retry-After is overlooked (fact 9)',
     file: retry,
-    find: 'const retryAfter = error instanceof DogwoodError ? error.retryAfter : undefined;',
-    replace: 'const retryAfter = undefined;',
+    find: 'if (header === undefined) return undefined;',
+    replace: 'return undefined;',
   },
   {
     pitfall: '00',
@@ -80,7 +87,13 @@ export const TAKEN_OUT: readonly TakenOut[] = [
     replace: 'scopes: [pushScope(repository.repository)],',
   },
   { pitfall: '02', without: 'who may not pull the source cannot push', ...MOUNT_FAILS },
-  { pitfall: '03', without: 'a mount that fails is a failure', ...MOUNT_FAILS },
+  {
+    pitfall: '03',
+    without: 'several scopes are asked for as they were',
+    file: 'src/registry/login.ts',
+    find: "joined: 'first',",
+    replace: 'joined: undefined,',
+  },
   {
     pitfall: '03',
     without: 'the scope of the source comes first',
@@ -134,15 +147,15 @@ export const TAKEN_OUT: readonly TakenOut[] = [
     pitfall: '09',
     without: 'a host is compared as it is written',
     file: http,
-    find: 'url.origin === base.origin\n        ? await',
-    replace: 'url.host === request.registry\n        ? await',
+    find: 'url.origin === base.origin ? await',
+    replace: 'url.host === request.registry ? await',
   },
   {
     pitfall: '10',
     without: 'every host gets the proof',
     file: http,
-    find: 'url.origin === base.origin\n        ? await',
-    replace: "url.origin !== ''\n        ? await",
+    find: 'url.origin === base.origin ? await',
+    replace: "url.origin !== '' ? await",
   },
   {
     pitfall: '16',
