@@ -203,6 +203,11 @@ export const ERRORS = {
     409,
   ),
 
+  // registries: what lies between
+  TRANSFER_DAMAGED: infra(
+    'The bytes changed on their way: try again, and look at what lies between here and the registry (a proxy?).',
+  ),
+
   // the pull-only registry
   LISTEN_FAILED: infra('Name another address with --listen HOST:PORT; port 0 takes any that is free.', false),
 

@@ -117,6 +117,7 @@ export const ENGINES = {
   crane: made('crane', () => onPath('crane')),
   registry: made('registry', () => onPath('registry')),
   conformance: made('conformance', () => onPath('conformance')),
+  olareg: made('olareg', () => onPath('olareg')),
   pack: made('pack', () => onPath('pack')),
   lifecycle: made('lifecycle', () => (onPath('launcher') === undefined ? undefined : onPath('lifecycle'))),
   buildkit: made('buildkit', findBuildkitd),
