@@ -5,6 +5,8 @@ import type { Descriptor } from './descriptor.ts';
 export interface OpenOptions {
   /** False when the caller checks size and digest itself (`copy` does: the receiving side checks). Default true. */
   readonly verify?: boolean;
+  /** Bytes to leave out at the beginning: for who has those already. What is left cannot be verified, so it is not. */
+  readonly offset?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
