@@ -187,6 +187,15 @@ export const ERRORS = {
     403,
   ),
   CREDENTIALS_UNREADABLE: auth('Check the Docker config file and the credential helper that it names.'),
+  // registries: what they keep, and how much
+  REGISTRY_FULL: infra(
+    'Free space there or raise the quota; if one upload is too large, the proxy in front of the registry may limit it. `build push` later sends only what is missing.',
+    false,
+  ),
+  TAG_IMMUTABLE: user(
+    'That tag names another image and the registry lets no tag move; push under a new tag, or delete the old one first.',
+    409,
+  ),
 
   // sources behind a URL
   FETCH_FAILED: infra('Check the address, and that its server answers from this machine.'),

@@ -1,8 +1,9 @@
 import { DogwoodError } from '../errors.ts';
 import { discard, header } from './body.ts';
-import { statusOf } from './refusal.ts';
+import { answerOf } from './refusal-code.ts';
 import type { CheckedBody } from './upload-body.ts';
 import { chunkLength, refuseChunk, type UploadRules } from './upload-rules.ts';
+import { TAKEN } from './upload-send.ts';
 import {
   receivedBytes,
   sessionOf,
@@ -21,8 +22,6 @@ export interface Progress {
 
 /** Answers in a row after which a registry that takes chunks and has none of them is believed to drop them. */
 const MAX_STALLED = 3;
-/** A 201 here is no completion: ECR says so after the first bytes (containers-roadmap#2831). */
-const TAKEN = [202, 201, 200, 204];
 
 /**
  * Sends the rest of a blob in chunks that say which bytes they are, `Content-Range: FIRST-LAST` without a unit
@@ -91,7 +90,7 @@ async function sendChunk(
     const has = header(response, 'range') === undefined ? end : (receivedBytes(response, end) ?? received);
     return { session: sessionOf(response, session), received: has };
   } catch (error) {
-    const status = statusOf(error);
+    const status = answerOf(error)?.status;
     if (status === 400 || status === 413 || status === 416) return 'refused';
     throw error;
   }

@@ -10,9 +10,11 @@ import { parseChallenges } from './challenge.ts';
 import { anonymous, type CredentialSource } from './credentials.ts';
 import { createEndpoints, type Endpoints } from './endpoints.ts';
 import { createHostPolicy } from './hosts.ts';
+import { type BlobLocations, createKnownBlobs, type KnownBlobs } from './known-blobs.ts';
 import { connectionFailure, refusal } from './refusal.ts';
 import { DEFAULT_RETRY, type RetryPolicy, withRetries } from './retry.ts';
 import type { Scope } from './scope.ts';
+import { createUploadRules, type UploadRulesByHost } from './upload-rules.ts';
 
 export interface RegistryRequest {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -58,6 +60,12 @@ export interface RegistryClient {
   readonly logger: Logger;
   /** Uploads under way, by registry, repository and digest: the same blob is not sent twice at once. */
   readonly uploads: Map<string, Promise<PutResult>>;
+  /** Those of them whose bytes are on their way (or are mounted), by registry and digest. */
+  readonly sending: Map<string, Promise<PutResult>>;
+  /** What is known of where blobs lie. */
+  readonly blobs: KnownBlobs;
+  /** What hosts taught about uploads to them. */
+  readonly uploadRules: UploadRulesByHost;
 }
 
 export interface RegistryClientOptions {
@@ -69,6 +77,8 @@ export interface RegistryClientOptions {
    */
   readonly insecureHosts?: readonly string[] | undefined;
   readonly retry?: Partial<RetryPolicy> | undefined;
+  /** What earlier runs saw of blobs in registries. */
+  readonly locations?: BlobLocations | undefined;
   readonly logger?: Logger | undefined;
 }
 
@@ -90,6 +100,9 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
     retry,
     logger: options.logger ?? silentLogger,
     uploads: new Map(),
+    sending: new Map(),
+    blobs: createKnownBlobs(retry.clock, options.locations),
+    uploadRules: createUploadRules(),
     async ping(registry, signal) {
       await endpoints.find(registry, signal);
     },
@@ -140,9 +153,17 @@ async function explain(
   request: RegistryRequest,
   context: Context,
 ): Promise<DogwoodError> {
-  const error = await refusal(response, label(request), context.retry.clock());
+  const error = await refusal(response, label(request), context.retry.clock(), movesTag(request));
   if (error.kind.fault !== 'auth') return error;
-  return new DogwoodError(error.code, `${error.message}; ${await context.auth.identity(request.registry)}`);
+  return new DogwoodError(error.code, `${error.message}; ${await context.auth.identity(request.registry)}`, {
+    cause: error.cause,
+  });
+}
+
+/** Manifests put by their digest may be there already; under a tag they may meet one that must not move. */
+function movesTag({ method, url }: RegistryRequest): boolean {
+  const path = typeof url === 'string' ? url : url.pathname;
+  return method === 'PUT' && /\/manifests\/[^:]+$/.test(path.replace(/\?.*$/, ''));
 }
 
 /**

@@ -38,10 +38,8 @@ const NO: MountOutcome = { mounted: false, session: undefined };
  * 401, 403 or 404 (go-containerregistry#1404, harbor#17097), and ECR declines what no manifest names yet
  * (containers-roadmap#2860). A 202 declines, and opens a session; the last one of them is used, others are given up.
  */
-export async function mountBlob(upload: Upload): Promise<MountOutcome> {
+export async function mountBlob(upload: Upload, digest: Digest): Promise<MountOutcome> {
   const { repository, expected, client } = upload;
-  const { digest } = expected;
-  if (digest === undefined) return NO;
   const rules = client.uploadRules(repository.registry);
   const candidates = await candidatesOf(upload, digest);
   const small = expected.size !== undefined && expected.size < WORTH_ASKING_AGAIN;

@@ -20,6 +20,8 @@ export interface Repository {
 interface ReadOptions {
   /** Default: `pull` on the repository. */
   readonly scopes?: readonly Scope[] | undefined;
+  /** As in a RegistryRequest. */
+  readonly retry?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -244,6 +246,7 @@ function common(repository: Repository, options: ReadOptions) {
   return {
     registry: repository.registry,
     scopes: options.scopes ?? [pullScope(repository.repository)],
+    retry: options.retry,
     signal: options.signal,
   };
 }

@@ -1,7 +1,7 @@
 import { DogwoodError } from '../errors.ts';
 import type { PutResult } from '../oci/target.ts';
 import { sendChunks } from './chunked.ts';
-import { answerOf } from './refusal.ts';
+import { answerOf } from './refusal-code.ts';
 import { mayPass, retryDelay, withRetries } from './retry.ts';
 import { type CheckedBody, checkedBody } from './upload-body.ts';
 import { CHUNK, type UploadRules } from './upload-rules.ts';
@@ -187,8 +187,9 @@ function isAuth(error: unknown): boolean {
   return error instanceof DogwoodError && error.code === 'REGISTRY_UNAUTHORIZED';
 }
 
+const LOST: ReadonlySet<string> = new Set(['BLOB_UPLOAD_UNKNOWN', 'BLOB_UPLOAD_INVALID']);
+
 /** Registries of several replicas lose sessions, which passes (go-containerregistry takes it as temporary). */
 function isLost(error: unknown): boolean {
-  const codes = answerOf(error)?.codes ?? [];
-  return codes.includes('BLOB_UPLOAD_UNKNOWN') || codes.includes('BLOB_UPLOAD_INVALID');
+  return answerOf(error)?.faults.some(({ code }) => LOST.has(code)) === true;
 }

@@ -30,7 +30,7 @@ export function createUploadRules(): UploadRulesByHost {
 }
 
 /** Bytes of a chunk where nobody asks for more or less: little enough to send again, too much to wait for each. */
-const CHUNK = 16 * 1024 * 1024;
+export const CHUNK = 16 * 1024 * 1024;
 
 /** A refused chunk is followed by a quarter of it: 16 MiB, GHCR's 4 (rust-oci-client#35), nginx's 1, at last 256 KiB. */
 const MIN_CHUNK = 256 * 1024;
