@@ -197,6 +197,11 @@ export const ERRORS = {
     409,
   ),
 
+  // uploads
+  CONTENT_LOST: infra(
+    'Build or push again; if it happens often, look at when the garbage collection of the registry runs.',
+  ),
+
   // sources behind a URL
   FETCH_FAILED: infra('Check the address, and that its server answers from this machine.'),
   FETCH_DENIED: auth(

@@ -30,7 +30,7 @@ const MAX_STALLED = 3;
  * learnt.
  *
  * @param onProgress told of every answer, so that whoever catches the failure knows where to go on
- * @returns the session to be closed with the digest
+ * @returns the session to be closed with the digest; what it lacks still is less than a chunk may have
  * @throws REGISTRY_UNAVAILABLE, and sets the rule `wholeOnly`, when chunks lead nowhere; what requests throw
  */
 export async function sendChunks(
@@ -40,9 +40,11 @@ export async function sendChunks(
   size: number,
   rules: UploadRules,
   onProgress: (progress: Progress) => void,
-): Promise<UploadSession> {
+): Promise<Progress> {
   let { session, received } = start;
   for (let stalled = 0; received < size; ) {
+    // Only the request that ends an upload may bring less; a PATCH does not tell that it is the last.
+    if (size - received < session.minChunk && rules.unranged !== true) break;
     const length = chunkLength(rules, session.minChunk, size - received);
     const next = await sendChunk(upload, { session, received }, body, length, rules);
     if (next === 'refused') {
@@ -61,7 +63,7 @@ export async function sendChunks(
     ({ session, received } = next);
     onProgress(next);
   }
-  return session;
+  return { session, received };
 }
 
 async function sendChunk(

@@ -5,7 +5,7 @@ import { answerOf } from './refusal-code.ts';
 import { mayPass, retryDelay, withRetries } from './retry.ts';
 import { type CheckedBody, checkedBody } from './upload-body.ts';
 import { CHUNK, type UploadRules } from './upload-rules.ts';
-import { closeSession, type Measured, putResult, sendUnmeasured, sendWhole } from './upload-send.ts';
+import { type ClosingChunk, closeSession, type Measured, putResult, sendUnmeasured, sendWhole } from './upload-send.ts';
 import {
   cancelSession,
   openSession,
@@ -103,7 +103,13 @@ async function attempt({ upload, body, measured, rules, standing }: Sending): Pr
     standing.session = progress.session;
     standing.received = progress.received;
   });
-  return await closeSession(upload, last, measured);
+  return await closeSession(upload, last.session, measured, restOf(body, last.received, measured));
+}
+
+/** A last chunk that is shorter than the registry takes them comes with the request that ends the upload. */
+function restOf(body: CheckedBody, received: number, { size }: Measured): ClosingChunk | undefined {
+  if (received === size) return undefined;
+  return { range: `${received}-${size - 1}`, body: body.part(received) };
 }
 
 /** In one request, unless that is refused or keeps breaking, and chunks are not known to be worse. */
@@ -130,8 +136,8 @@ async function takeStock(sending: Sending, error: unknown): Promise<PutResult | 
   if (tooLarge) rules.maxWhole = measured.size;
   if (!tooLarge && rules.wholeOnly !== true && measured.size >= WORTH_RESUMING && isWorthAsking(error)) {
     const status = await sessionStatus(upload, session);
+    standing.session = status?.session ?? session;
     if (status !== undefined && status.received >= WORTH_RESUMING && status.received <= measured.size) {
-      standing.session = status.session;
       standing.received = status.received;
       return 'as it was';
     }
@@ -143,17 +149,15 @@ async function takeStock(sending: Sending, error: unknown): Promise<PutResult | 
  * Somebody else brought the same blob meanwhile, and registries answer the second one with all sorts of errors
  * (nexus-public#967, distribution#2077); or only the answer got lost.
  */
-async function foundAllTheSame(
-  { upload, body }: Sending,
-  error: unknown,
-): Promise<PutResult | undefined> {
+async function foundAllTheSame({ upload, body }: Sending, error: unknown): Promise<PutResult | undefined> {
   const { digest } = upload.expected;
-  const answered = answerOf(error) !== undefined && !isAuth(error);
+  const status = answerOf(error)?.status;
+  const mayBeThere = status === undefined ? body.passed : status !== 401 && status !== 429;
   // What the registry lost, it may still say it has.
-  if (digest === undefined || upload.options.again === true || !(answered || body.passed)) return undefined;
+  if (digest === undefined || upload.options.again === true || !mayBeThere) return undefined;
   const size = await sizeInRepository(upload, true).catch(() => undefined);
   if (size === undefined) return undefined;
-  return putResult(upload, { digest, size }, body.passed && !answered ? 'sent' : 'existing');
+  return putResult(upload, { digest, size }, status === undefined ? 'sent' : 'existing');
 }
 
 async function startOver({ upload, standing }: Sending): Promise<'as it was'> {

@@ -1,4 +1,5 @@
 import { DogwoodError } from '../errors.ts';
+import type { RequestBody } from '../net/http.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { PutResult } from '../oci/target.ts';
 import { discard, header } from './body.ts';
@@ -56,14 +57,30 @@ export async function sendUnmeasured(
   return await closeSession(upload, sessionOf(patched, session), body);
 }
 
+/** The last chunk of an upload, where it comes with the request that ends it. */
+export interface ClosingChunk {
+  /** Its first and last byte, as Content-Range has them. */
+  readonly range: string;
+  readonly body: RequestBody;
+}
+
 /** Names the digest of what a session has, which ends it. */
 export async function closeSession(
   upload: Upload,
   session: UploadSession,
   { digest, size }: Measured,
+  last?: ClosingChunk,
 ): Promise<PutResult> {
   const url = withDigest(session, digest);
-  const response = await uploadRequest(upload, { method: 'PUT', url, once: true, expect: CREATED });
+  const chunk = last && { headers: { ...OCTETS, 'content-range': last.range }, body: last.body };
+  const response = await uploadRequest(upload, {
+    method: 'PUT',
+    url,
+    once: true,
+    reopenable: upload.content.reopenable,
+    expect: CREATED,
+    ...chunk,
+  });
   return finished(upload, response, { digest, size });
 }
 

@@ -73,6 +73,7 @@ const blob = randomBlob(500);
 const { descriptor, bytes } = blob;
 const uploads = '/v2/team/app/blobs/uploads/';
 const head = `HEAD /v2/team/app/blobs/${descriptor.digest}`;
+const anywhere = `POST ${uploads}?mount=${encodeURIComponent(descriptor.digest)}`;
 const digestQuery = `digest=${encodeURIComponent(descriptor.digest)}`;
 
 describe('a blob on its way into a registry', () => {
@@ -81,7 +82,7 @@ describe('a blob on its way into a registry', () => {
     await targetAt(server.host).put(bytesContent(bytes), descriptor);
     expect(slice(server.lines())).toEqual([
       head,
-      `POST ${uploads}`,
+      anywhere,
       `PUT /upload/1?_state=a%2Fb%3D&${digestQuery}`,
     ]);
     expect(server.requests.at(-1)?.headers).toMatchObject({
@@ -165,11 +166,22 @@ describe('a blob that may be mounted', () => {
   const mountLine = `POST ${uploads}?mount=${encodeURIComponent(descriptor.digest)}&from=team%2Fother`;
 
   it('is mounted', async () => {
-    const server = await registry({ POST: answer(201) });
+    const server = await registry({ POST: answer(201, { 'docker-content-digest': descriptor.digest }) });
     const { content, count } = counted(bytes, { origins: origins(server.host) });
     const result = await targetAt(server.host).put(content, descriptor);
     expect([result.outcome, count.opened]).toEqual(['mounted', 0]);
     expect(slice(server.lines())).toEqual([head, mountLine]);
+  });
+
+  it('is looked for where the registry says yes and not to what', async () => {
+    const server = await registry({
+      POST: answer(201),
+      HEAD: inTurn(answer(404), answer(200, { 'content-length': '500' })),
+    });
+    const { content, count } = counted(bytes, { origins: origins(server.host) });
+    const result = await targetAt(server.host).put(content, descriptor);
+    expect([result.outcome, count.opened]).toEqual(['mounted', 0]);
+    expect(slice(server.lines())).toEqual([head, mountLine, head]);
   });
 
   it('is sent into the session that a 202 opened', async () => {
@@ -198,11 +210,16 @@ describe('a blob that may be mounted', () => {
 
 describe('an upload that breaks', () => {
   it.each([
-    ['a cut', (request: Parameters<Handler>[0]) => void request.once('data', () => request.socket.destroy())],
-    ['503', answer(503)],
-    ['429', answer(429, { 'retry-after': '0' })],
-    ['408', answer(408)],
-  ])('starts over in a new session after %s, and gives up the old one', async (_what, trouble) => {
+    [
+      'a cut',
+      (request: Parameters<Handler>[0]) => void request.once('data', () => request.socket.destroy()),
+      // All had gone out: it may have come in.
+      ['HEAD'],
+    ],
+    ['503', answer(503), ['HEAD']],
+    ['429', answer(429, { 'retry-after': '0' }), []],
+    ['408', answer(408), ['HEAD']],
+  ])('starts over in a new session after %s, and gives up the old one', async (_what, trouble, asked) => {
     const server = await registry({ PUT: inTurn(trouble, answer(201)) });
     const { content, count } = counted(bytes);
     expect((await targetAt(server.host).put(content, descriptor)).outcome).toBe('sent');
@@ -212,6 +229,7 @@ describe('an upload that breaks', () => {
       'HEAD',
       'POST',
       'PUT',
+      ...asked,
       'DELETE',
       'POST',
       'PUT',
