@@ -186,6 +186,12 @@ export const ERRORS = {
     'The credentials are known but may not do this; check the repository and its rights.',
     403,
   ),
+  // the network (the outbound guard, proxies)
+  OUTBOUND_BLOCKED: user(
+    'If that is meant, name the host or network under `allow-outbound` in the config file.',
+  ),
+  PROXY_REFUSED: infra('Ask whoever runs the proxy, or except the host with NO_PROXY.', false),
+
   CREDENTIALS_UNREADABLE: auth('Check the Docker config file and the credential helper that it names.'),
   // registries: what they keep, and how much
   REGISTRY_FULL: infra(

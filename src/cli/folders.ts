@@ -45,9 +45,21 @@ export function dockerConfigFolder({ environment, userHome }: Surroundings): str
   return named || join(userHome ?? '/nonexistent', '.docker');
 }
 
+/** Where Docker and Podman keep certificates by host (containers-certs.d(5)), the user's own first. */
+export function certificateFolders(surroundings: Surroundings): readonly string[] {
+  const config = configFolder(surroundings);
+  const own = config === undefined ? [] : [join(config, 'containers', 'certs.d')];
+  return [...own, '/etc/containers/certs.d', '/etc/docker/certs.d'];
+}
+
 /** `$XDG_CONFIG_HOME/dogwood/config.toml`, else `~/.config/dogwood/config.toml`; undefined without a home. */
-export function userConfigPath({ environment, userHome }: Surroundings): string | undefined {
-  const config = absolute(environment.XDG_CONFIG_HOME);
-  if (config !== undefined) return join(config, 'dogwood', 'config.toml');
-  return userHome === undefined ? undefined : join(userHome, '.config', 'dogwood', 'config.toml');
+export function userConfigPath(surroundings: Surroundings): string | undefined {
+  const config = configFolder(surroundings);
+  return config === undefined ? undefined : join(config, 'dogwood', 'config.toml');
+}
+
+function configFolder({ environment, userHome }: Surroundings): string | undefined {
+  return (
+    absolute(environment.XDG_CONFIG_HOME) ?? (userHome === undefined ? undefined : join(userHome, '.config'))
+  );
 }

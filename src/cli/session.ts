@@ -1,6 +1,7 @@
 import { addAbortSignal } from 'node:stream';
 import { engineVariables } from '../engines/environment.ts';
 import { DogwoodError } from '../errors.ts';
+import { proxyVariables } from '../net/settings.ts';
 import type { PipelineEnvironment } from '../pipeline/environment.ts';
 import type { BuildEvent, Step } from '../plan/events.ts';
 import type { FailedBuild } from '../plan/result.ts';
@@ -12,7 +13,7 @@ import {
   writeFailureDocument,
 } from './failure.ts';
 import type { ProgressMode } from './flags.ts';
-import { dockerConfigFolder, dogwoodHome, logFolder, userConfigPath } from './folders.ts';
+import { certificateFolders, dockerConfigFolder, dogwoodHome, logFolder, userConfigPath } from './folders.ts';
 import type { CliHost } from './host.ts';
 import { terminalJson } from './output/escape.ts';
 import { lineOf } from './output/lines.ts';
@@ -154,6 +155,12 @@ function createEnvironment(
     dockerHost: host.environment.DOCKER_HOST || undefined,
     engineVariables: engineVariables(host.environment),
     variable: (name) => host.environment[name],
+    network: {
+      variables: proxyVariables(host.environment),
+      hosts: config.hosts,
+      certificateFolders: certificateFolders(host),
+      allow: config.allowOutbound,
+    },
     insecureRegistries: [...(flags.insecureRegistry ?? []), ...config.insecureRegistries],
     clock: host.clock,
     ...run,

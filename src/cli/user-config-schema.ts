@@ -1,13 +1,19 @@
 import { z } from 'zod';
 import { DEFAULT_SLUG_LIMITS } from '../builders/slug/limits.ts';
+import type { NetworkSettings } from '../net/settings.ts';
 import { readToml } from '../plan/files/document.ts';
 import { parseSize } from './flag-values.ts';
+import { allowSchema, hostSettings, hostsSchema } from './user-config-hosts.ts';
 
 /** What the user's config file says (docs/configuration.md). */
 export interface UserConfig {
   /** Stack name to image. */
   readonly stacks: Readonly<Record<string, string>>;
   readonly insecureRegistries: readonly string[];
+  /** Certificates by host. */
+  readonly hosts: NetworkSettings['hosts'];
+  /** What servers may lead to; see `createAllowList`. */
+  readonly allowOutbound: readonly string[];
   /** Limits of the archive reader, by name. */
   readonly limits: Readonly<Record<string, number>>;
 }
@@ -27,6 +33,8 @@ const limit = z.union([
 const schema = z.strictObject({
   stacks: z.record(z.string().min(1), z.string().min(1)).default({}),
   'insecure-registries': z.array(z.string().min(1)).default([]),
+  'allow-outbound': allowSchema,
+  hosts: hostsSchema,
   limits: z
     .record(z.string(), limit)
     .superRefine((limits, context) => {
@@ -47,7 +55,16 @@ export function parseUserConfig(text: string, path: string): UserConfig {
   const {
     stacks,
     limits,
+    hosts,
     'insecure-registries': insecureRegistries,
+    'allow-outbound': allowOutbound,
   } = readToml(schema, { path, text, code: 'CONFIG_INVALID' });
-  return { stacks, limits, insecureRegistries };
+  const insecure = Object.keys(hosts).filter((name) => hosts[name]?.insecure);
+  return {
+    stacks,
+    limits,
+    insecureRegistries: [...insecureRegistries, ...insecure],
+    hosts: hostSettings(hosts, path),
+    allowOutbound,
+  };
 }

@@ -2,7 +2,13 @@ import { readFile, stat } from 'node:fs/promises';
 import { DogwoodError } from '../errors.ts';
 import type { UserConfig } from './user-config-schema.ts';
 
-const EMPTY: UserConfig = { stacks: {}, insecureRegistries: [], limits: {} };
+const EMPTY: UserConfig = {
+  stacks: {},
+  insecureRegistries: [],
+  hosts: {},
+  allowOutbound: [],
+  limits: {},
+};
 
 /**
  * Reads the config file; one that is not there is empty. Throws CONFIG_INVALID with file and line.

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
 import { DogwoodError, type ErrorCode } from '../errors.ts';
 import type { HttpClient, HttpResponse } from './http.ts';
-import { NetError } from './net-error.ts';
+import { NetError, type NetErrorKind } from './net-error.ts';
 import { redactUrl } from './redact-url.ts';
 import { isRedirect, locationTarget, MAX_REDIRECTS } from './redirect.ts';
 
@@ -28,7 +28,7 @@ export interface OpenedUrl {
  * GETs an http(s) address. Follows redirects, never from https to http; a user and password in the address are
  * proof for its own host only.
  *
- * @throws FETCH_FAILED, FETCH_DENIED (401, 403), FETCH_NOT_FOUND (404, 410); the message has no query, for a presigned address is a secret
+ * @throws FETCH_FAILED, FETCH_DENIED (401, 403), FETCH_NOT_FOUND (404, 410), OUTBOUND_BLOCKED, PROXY_REFUSED; the message has no query, for a presigned address is a secret
  */
 export async function openUrl(url: string | URL, options: OpenUrlOptions): Promise<OpenedUrl> {
   const address = URL.parse(String(url));
@@ -47,7 +47,11 @@ export async function openUrl(url: string | URL, options: OpenUrlOptions): Promi
         await wait((options.retryDelay ?? 500) * 2 ** (attempt - 1), undefined, { signal: options.signal });
         continue;
       }
-      throw new DogwoodError(error.code, `${redactUrl(address)}: ${message}`, { cause });
+      const hint = cause instanceof NetError ? cause.hint : undefined;
+      throw new DogwoodError(error.code, `${redactUrl(address)}: ${message}`, {
+        cause,
+        ...(hint === undefined ? {} : { hint }),
+      });
     }
   }
 }
@@ -69,6 +73,12 @@ const REFUSALS: ReadonlyMap<number, ErrorCode> = new Map([
   [404, 'FETCH_NOT_FOUND'],
   [410, 'FETCH_NOT_FOUND'],
 ]);
+
+/** What else can go wrong with a connection is FETCH_FAILED. */
+const CODES: Partial<Readonly<Record<NetErrorKind, ErrorCode>>> = {
+  blocked: 'OUTBOUND_BLOCKED',
+  proxy: 'PROXY_REFUSED',
+};
 
 async function open(address: URL, options: OpenUrlOptions): Promise<OpenedUrl> {
   const { start, end } = options.range ?? {};
@@ -98,23 +108,26 @@ async function follow(
   const bodyFailure = (error: NetError) =>
     new DogwoodError('FETCH_FAILED', `${redactUrl(address)}: ${error.message}`, { cause: error });
   let url = address;
+  let referrer: URL | undefined;
   for (let hops = 0; hops <= MAX_REDIRECTS; hops += 1) {
     const own = proof !== undefined && url.origin === address.origin ? { authorization: proof } : {};
     try {
       const response = await options.http.request({
         method: 'GET',
         url,
+        referrer,
         headers: { ...headers, ...own },
         bodyFailure,
         signal: options.signal,
       });
       if (!isRedirect(response.status)) return response;
       response.body.destroy();
+      referrer = url;
       url = locationTarget(response.headers.location?.[0], url);
     } catch (error) {
       if (!(error instanceof NetError)) throw error;
       const mayPass = error.kind === 'refused' || error.kind === 'reset' || error.kind === 'timeout';
-      throw new FetchFailure(error.message, mayPass, undefined, error);
+      throw new FetchFailure(error.message, mayPass, CODES[error.kind], error);
     }
   }
   throw new FetchFailure('redirects in a circle', false);

@@ -1,15 +1,18 @@
-import type { Agent, ClientRequest, IncomingMessage } from 'node:http';
-import type { Agent as HttpsAgent } from 'node:https';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { LookupFunction } from 'node:net';
 import type { Readable } from 'node:stream';
-import { asNetError, NetError } from './net-error.ts';
+import { createHostCertificates } from './certificates.ts';
+import { createGuard, type Guard, type GuardPolicy, type Trip } from './guard.ts';
+import { asNetError, NetError, proxyRefusal } from './net-error.ts';
+import { createProxies } from './proxies.ts';
 import { relayBody } from './response-body.ts';
+import { createRoutes, type Route, type Routes } from './routes.ts';
+import { type NetworkSettings, PLAIN_NETWORK } from './settings.ts';
 
 // No imports: the namespace of node:http has getters that load all of undici, and node:https brings TLS along; every
 // start would take 35 ms longer.
 const http = process.getBuiltinModule('node:http');
 const https = () => process.getBuiltinModule('node:https');
-const tls = () => process.getBuiltinModule('node:tls');
 
 /** What a request sends. */
 export interface RequestBody {
@@ -28,6 +31,11 @@ export interface HttpRequest {
   readonly method: string;
   /** User and password in it are ignored. */
   readonly url: URL;
+  /**
+   * The address whose answer named `url` (as a token server, a redirect, a Location, a Link): it decides which
+   * addresses may be reached. Undefined for what the user named himself.
+   */
+  readonly referrer?: URL | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly body?: RequestBody | undefined;
   /** How the reader of the answer's body is told that it broke; by default with the NetError itself. */
@@ -41,6 +49,8 @@ export interface HttpResponse {
   readonly headers: Readonly<Record<string, readonly string[] | undefined>>;
   /** The bytes as they came over the wire: nothing is ever decompressed, so that digests hold. */
   readonly body: Readable;
+  /** What is left of the body must come within `documentTimeout`: for documents, which are small. */
+  limitTime(): void;
 }
 
 export interface HttpClient {
@@ -55,68 +65,97 @@ export interface HttpClient {
 }
 
 export interface HttpClientOptions {
+  /** Proxies, certificates by host and the allow-list of the guard; default none of them. Throws CONFIG_INVALID. */
+  readonly network?: NetworkSettings | undefined;
+  /** Which addresses may be reached at all. Default `user`; see `GuardPolicy`. */
+  readonly policy?: GuardPolicy | undefined;
   /** PEM certificates to trust beside Node's own list. */
   readonly ca?: readonly string[] | undefined;
   /** Hosts (`name:port`, or `name` for every port) whose certificates are not checked. */
   readonly insecureHosts?: readonly string[] | undefined;
-  /** Replaces name resolution: the place for an outbound guard. Not called for addresses given as numbers. */
+  /** Replaces name resolution, under the guard. Not called for addresses given as numbers. */
   readonly lookup?: LookupFunction | undefined;
+  /** PEM certificates of this machine, asked for when nobody else vouches for a host; default what OpenSSL finds. */
+  readonly machineCertificates?: (() => readonly string[]) | undefined;
   readonly userAgent?: string | undefined;
-  /** Default 8. */
+  /**
+   * Default 16: more than the registry client has on their way at once to a host (host-gate.ts), and answers being read
+   * beside them. Whoever waits for a connection waits unseen; that client counts and paces.
+   */
   readonly socketsPerHost?: number | undefined;
   /** Milliseconds until a connection stands, TLS included. Default 10 s. */
   readonly connectTimeout?: number | undefined;
   /** Milliseconds from the last byte sent to the answer's headers. Default 120 s: registries move blobs meanwhile. */
   readonly headersTimeout?: number | undefined;
-  /** Milliseconds in which no byte moves in either direction although one is wanted. Default 60 s. */
+  /** Milliseconds in which (nearly) no byte moves in either direction although one is wanted. Default 60 s. */
   readonly idleTimeout?: number | undefined;
+  /** Milliseconds for the body of a document; see `HttpResponse.limitTime`. Default 120 s. */
+  readonly documentTimeout?: number | undefined;
 }
 
 interface Context {
-  readonly agents: { readonly http: Agent; readonly https: () => HttpsAgent };
+  readonly routes: Routes;
+  readonly guard: Guard;
   readonly insecureHosts: ReadonlySet<string>;
-  readonly lookup: LookupFunction | undefined;
   readonly userAgent: string;
   readonly connectTimeout: number;
   readonly headersTimeout: number;
   readonly idleTimeout: number;
+  readonly documentTimeout: number;
 }
 
 /** An HTTP/1.1 client over node:http with keep-alive, time limits for every phase, and bytes as they are. */
 export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
-  const pool = { keepAlive: true, maxSockets: options.socketsPerHost ?? 8, scheduling: 'lifo' } as const;
-  const ca = (): { ca?: string[] } =>
-    options.ca === undefined ? {} : { ca: [...tls().getCACertificates(), ...options.ca] };
-  let secure: HttpsAgent | undefined;
-  const agents = {
-    http: new http.Agent(pool),
-    https() {
-      secure ??= new (https().Agent)({ ...pool, ...ca() });
-      return secure;
-    },
-  };
+  const { network = PLAIN_NETWORK, connectTimeout = 10_000 } = options;
+  const routes = createRoutes({
+    ca: options.ca ?? [],
+    certificates: createHostCertificates(network),
+    proxies: createProxies(network.variables),
+    socketsPerHost: options.socketsPerHost ?? 16,
+    connectTimeout,
+    machineCertificates: options.machineCertificates,
+  });
   const context: Context = {
-    agents,
+    routes,
+    guard: createGuard({ policy: options.policy ?? 'user', allow: network.allow, lookup: options.lookup }),
     insecureHosts: new Set(options.insecureHosts),
-    lookup: options.lookup,
     userAgent: options.userAgent ?? 'dogwood',
-    connectTimeout: options.connectTimeout ?? 10_000,
+    connectTimeout,
     headersTimeout: options.headersTimeout ?? 120_000,
     idleTimeout: options.idleTimeout ?? 60_000,
+    documentTimeout: options.documentTimeout ?? 120_000,
   };
   return {
-    request: (request) => exchange(request, context),
-    close() {
-      agents.http.destroy();
-      secure?.destroy();
+    async request(request) {
+      const { signal } = request;
+      for (;;) {
+        signal?.throwIfAborted();
+        const route = await routes.find(request.url);
+        const trip = { url: request.url, referrer: request.referrer, proxied: route.proxy !== undefined };
+        await context.guard.admit(trip);
+        signal?.throwIfAborted();
+        try {
+          return await exchange(request, trip, route, context);
+        } catch (error) {
+          // The connection never stood: nothing was sent, and no body was opened.
+          const unknown = error instanceof NetError && error.tls === 'issuer';
+          if (!unknown || !routes.trustMachine(route)) throw error;
+        }
+      }
     },
+    close: routes.close,
   };
 }
 
-async function exchange(request: HttpRequest, context: Context): Promise<HttpResponse> {
+async function exchange(
+  request: HttpRequest,
+  trip: Trip,
+  route: Route,
+  context: Context,
+): Promise<HttpResponse> {
   const { signal, url } = request;
-  signal?.throwIfAborted();
-  const outgoing = start(request, context);
+  const outgoing = start(request, trip, route, context);
+  const host = route.proxy === undefined ? url.host : `${url.host} by the proxy ${route.proxy.host}`;
   const stopped = new AbortController();
   let active: { destroy(error: Error): unknown } = outgoing;
   const onAbort = () => active.destroy(toError(signal?.reason));
@@ -129,34 +168,37 @@ async function exchange(request: HttpRequest, context: Context): Promise<HttpRes
   };
   try {
     const answered = answerOf(outgoing);
-    await connected(outgoing, context.connectTimeout, url.host);
-    const sent = sendBody(outgoing, request.body, stopped.signal, context.idleTimeout, url.host).then(() =>
+    await connected(outgoing, context.connectTimeout, host);
+    context.guard.arrived(trip, outgoing.socket?.remoteAddress);
+    const sent = sendBody(outgoing, request.body, stopped.signal, context.idleTimeout, host).then(() =>
       limited(answered, context.headersTimeout, () =>
-        outgoing.destroy(new NetError('timeout', url.host, 'no answer in time')),
+        outgoing.destroy(new NetError('timeout', host, 'no answer in time')),
       ),
     );
     const response = await Promise.race([answered, sent]);
     stopped.abort();
     sent.catch(() => {});
-    const body = relayBody(response, {
-      host: url.host,
+    const { statusCode: status = 0, headersDistinct: headers } = response;
+    // RFC 9110 section 15.5.8: of a request that the proxy reads itself; no registry says this.
+    if (status === 407 && trip.proxied) throw proxyRefusal(status, host);
+    const relay = relayBody(response, {
+      host,
       idleTimeout: context.idleTimeout,
       failure: request.bodyFailure,
       onEnd: release,
     });
-    active = body;
-    return { status: response.statusCode ?? 0, headers: response.headersDistinct, body };
+    active = relay.body;
+    return { status, headers, body: relay.body, limitTime: () => relay.limitTime(context.documentTimeout) };
   } catch (error) {
     outgoing.destroy();
     release();
     signal?.throwIfAborted();
-    throw asNetError(error, url.host);
+    throw asNetError(error, host);
   }
 }
 
-function start(request: HttpRequest, context: Context): ClientRequest {
+function start(request: HttpRequest, trip: Trip, { agent }: Route, context: Context): ClientRequest {
   const { url, method, body } = request;
-  const secure = url.protocol === 'https:';
   const sends = method === 'POST' || method === 'PUT' || method === 'PATCH';
   const length = body === undefined ? (sends ? 0 : undefined) : body.size;
   const headers = {
@@ -164,14 +206,15 @@ function start(request: HttpRequest, context: Context): ClientRequest {
     ...request.headers,
     ...(length === undefined ? {} : { 'content-length': String(length) }),
   };
-  const common = { method, headers, auth: null, ...(context.lookup && { lookup: context.lookup }) };
-  const outgoing = secure
-    ? https().request(url, {
-        ...common,
-        agent: context.agents.https(),
-        rejectUnauthorized: !context.insecureHosts.has(url.host) && !context.insecureHosts.has(url.hostname),
-      })
-    : http.request(url, { ...common, agent: context.agents.http });
+  const common = { method, headers, auth: null, agent, lookup: context.guard.lookup(trip) };
+  const outgoing =
+    url.protocol === 'https:'
+      ? https().request(url, {
+          ...common,
+          rejectUnauthorized:
+            !context.insecureHosts.has(url.host) && !context.insecureHosts.has(url.hostname),
+        })
+      : http.request(url, common);
   // A late error (a cut after the answer came) has no one waiting for it.
   outgoing.on('error', () => {});
   return outgoing;

@@ -14,13 +14,24 @@ interface RelayOptions {
 /** Held before the peer is asked to wait. Small answers fit, so their connection is free even when nobody reads them. */
 const BUFFER_BYTES = 1024 * 1024;
 
+/** Bytes that have to come within the idle time. A peer that keeps a connection with a byte now and then is no slow one. */
+const PROGRESS_BYTES = 1024;
+
+export interface Relay {
+  readonly body: Readable;
+  /** Fails the body unless it ends within so many milliseconds from now. */
+  limitTime(milliseconds: number): void;
+}
+
 /** The body of an answer with errors named, and a time limit that runs only while the reader waits for bytes. */
-export function relayBody(response: IncomingMessage, options: RelayOptions): Readable {
+export function relayBody(response: IncomingMessage, options: RelayOptions): Relay {
   const { host } = options;
+  let progress = 0;
+  let deadline: NodeJS.Timeout | undefined;
   const body = new Readable({
     highWaterMark: BUFFER_BYTES,
     read() {
-      timer.refresh();
+      if (response.isPaused()) timer.refresh();
       response.resume();
     },
     destroy(error, callback) {
@@ -37,10 +48,15 @@ export function relayBody(response: IncomingMessage, options: RelayOptions): Rea
     if (finished) return;
     finished = true;
     clearTimeout(timer);
+    clearTimeout(deadline);
     options.onEnd();
   };
   response.on('data', (chunk: Buffer) => {
-    timer.refresh();
+    progress += chunk.length;
+    if (progress >= PROGRESS_BYTES) {
+      progress = 0;
+      timer.refresh();
+    }
     if (!body.push(chunk)) response.pause();
   });
   response.on('end', () => {
@@ -58,5 +74,13 @@ export function relayBody(response: IncomingMessage, options: RelayOptions): Rea
   });
   // Whoever only wants status and headers does not listen here.
   body.on('error', () => {});
-  return body;
+  return {
+    body,
+    limitTime(milliseconds) {
+      if (finished) return;
+      deadline ??= setTimeout(() => {
+        body.destroy(new NetError('timeout', host, 'the answer takes too long'));
+      }, milliseconds);
+    },
+  };
 }

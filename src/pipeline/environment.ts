@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Logger } from '../log.ts';
+import type { NetworkSettings } from '../net/settings.ts';
 import type { Emit } from '../plan/events.ts';
 
 /** Everything a pipeline run needs from the program around it; main.ts fills it in, tests bring their own. */
@@ -16,6 +17,8 @@ export interface PipelineEnvironment {
   readonly engineVariables: Readonly<Record<string, string>>;
   /** One variable of ours, for a secret whose value is in it. */
   readonly variable: (name: string) => string | undefined;
+  /** Proxies, certificates by host, what the outbound guard lets through. */
+  readonly network: NetworkSettings;
   /** Registry hosts that may be spoken to in plain HTTP (`--insecure-registry`). */
   readonly insecureRegistries: readonly string[];
   /** Milliseconds, monotonic. */

@@ -40,14 +40,19 @@ export async function withSession<T>(
 
 function openSession(environment: PipelineEnvironment): Session {
   const { signal } = environment;
-  const http = createHttpClient({ insecureHosts: environment.insecureRegistries });
-  const client = createRegistryClient({
-    http,
+  const http = createHttpClient({
+    network: environment.network,
     insecureHosts: environment.insecureRegistries,
-    logger: environment.logger,
-    credentials: dockerCredentials(environment.dockerConfig, createCredentialHelper()),
   });
   const { close, ...home } = openHome(environment);
+  const client = createRegistryClient({
+    http,
+    locations: home.locations,
+    insecureHosts: environment.insecureRegistries,
+    logger: environment.logger,
+    onWarning: ({ code, message }) => environment.emit({ type: 'warning', code, message }),
+    credentials: dockerCredentials(environment.dockerConfig, createCredentialHelper()),
+  });
   const closers: (() => Promise<void>)[] = [close, async () => http.close()];
 
   const session: Session = {

@@ -30,6 +30,8 @@ export interface RegistryAuth {
 interface BearerScheme {
   readonly kind: 'bearer';
   readonly realm: URL;
+  /** The registry, where it was found. */
+  readonly base: URL;
   readonly service: string | undefined;
 }
 type Scheme = { readonly kind: 'none' } | { readonly kind: 'basic' } | BearerScheme;
@@ -64,14 +66,14 @@ export function createAuth(options: AuthOptions): RegistryAuth {
 
   const bearer = async (
     registry: string,
-    { realm, service }: BearerScheme,
+    { realm, base, service }: BearerScheme,
     scopes: readonly Scope[],
     signal: AbortSignal | undefined,
   ): Promise<Authorization> => {
     const credential = await credentialOf(registry, signal);
     if (credential?.kind === 'bearer') return { value: `Bearer ${credential.token}`, forget() {} };
     try {
-      return await tokens.get({ registry, realm, service, scopes, credential }, signal);
+      return await tokens.get({ registry, realm, referrer: base, service, scopes, credential }, signal);
     } catch (error) {
       if (!(error instanceof DogwoodError) || error.kind.fault !== 'auth') throw error;
       throw new DogwoodError(error.code, `${error.message}; ${await identity(registry)}`, { cause: error });
@@ -155,7 +157,7 @@ function chooseScheme(
   const bearer = challenges.find(({ scheme, parameters }) => scheme === 'bearer' && parameters.has('realm'));
   if (bearer !== undefined) {
     const realm = checkedRealm(registry, base, bearer.parameters.get('realm') ?? '', hosts);
-    return { kind: 'bearer', realm, service: bearer.parameters.get('service') };
+    return { kind: 'bearer', realm, base, service: bearer.parameters.get('service') };
   }
   return { kind: challenges.some(({ scheme }) => scheme === 'basic') ? 'basic' : 'none' };
 }

@@ -2,8 +2,9 @@ import { DogwoodError } from '../errors.ts';
 import type { HttpResponse } from '../net/http.ts';
 import { NetError } from '../net/net-error.ts';
 
-/** The whole body. Throws REGISTRY_PROTOCOL when it is longer than `limit` bytes, NetError when it is cut. */
+/** The whole body. Throws REGISTRY_PROTOCOL when it is longer than `limit` bytes, NetError when it is cut or takes too long. */
 export async function readBody(response: HttpResponse, limit: number, what: string): Promise<Buffer> {
+  response.limitTime();
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of response.body) {
@@ -18,6 +19,7 @@ export async function readBody(response: HttpResponse, limit: number, what: stri
 
 /** The beginning of a body, as much as came whole: for messages, where a second failure must not hide the first. */
 export async function readSome(response: HttpResponse, limit: number): Promise<string> {
+  response.limitTime();
   const chunks: Buffer[] = [];
   let size = 0;
   try {
@@ -34,6 +36,7 @@ export async function readSome(response: HttpResponse, limit: number): Promise<s
 
 /** Lets an answer go whose body nobody needs: a short one keeps its connection, a long one is cut off. */
 export function discard(response: HttpResponse): void {
+  response.limitTime();
   let size = 0;
   response.body.on('data', (chunk: Buffer) => {
     size += chunk.length;

@@ -8,7 +8,7 @@ import { discard } from './body.ts';
 import { parseChallenges } from './challenge.ts';
 import { type HostPolicy, hostName, isLoopback } from './hosts.ts';
 import { connectionFailure, refusal } from './refusal.ts';
-import { type RetryPolicy, withRetries } from './retry.ts';
+import { counted, type RetryBudget, type RetryPolicy, withRetries } from './retry.ts';
 import { createSharing } from './sharing.ts';
 
 /** Where each registry answers, found out once. */
@@ -22,6 +22,7 @@ interface EndpointOptions {
   readonly auth: RegistryAuth;
   readonly hosts: HostPolicy;
   readonly retry: RetryPolicy;
+  readonly budgetOf: (registry: string) => RetryBudget;
 }
 
 /**
@@ -38,7 +39,11 @@ export function createEndpoints(options: EndpointOptions): Endpoints {
       const known = found.get(registry);
       if (known !== undefined) return known;
       const look = (stopped: AbortSignal) =>
-        withRetries(options.retry, () => discover(registry, options, stopped), { signal: stopped });
+        withRetries(
+          options.retry,
+          () => counted(options.budgetOf(registry), () => discover(registry, options, stopped)),
+          { signal: stopped },
+        );
       const base = await ask(registry, look, signal);
       found.set(registry, base);
       return base;
@@ -125,10 +130,12 @@ async function get(
   signal: AbortSignal | undefined,
 ): Promise<{ response: HttpResponse; url: URL }> {
   let url = address;
+  let referrer: URL | undefined;
   for (let hops = 0; ; hops += 1) {
-    const response = await http.request({ method: 'GET', url, signal });
+    const response = await http.request({ method: 'GET', url, referrer, signal });
     if (!isRedirect(response.status) || hops >= MAX_REDIRECTS) return { response, url };
     discard(response);
+    referrer = url;
     url = locationTarget(response.headers.location?.[0], url);
   }
 }

@@ -9,12 +9,21 @@ import { discard } from './body.ts';
 import { parseChallenges } from './challenge.ts';
 import { anonymous, type CredentialSource } from './credentials.ts';
 import { createEndpoints, type Endpoints } from './endpoints.ts';
+import { createHostGate } from './host-gate.ts';
 import { createHostPolicy } from './hosts.ts';
 import { type BlobLocations, createKnownBlobs, type KnownBlobs } from './known-blobs.ts';
 import { connectionFailure, refusal } from './refusal.ts';
-import { DEFAULT_RETRY, type RetryPolicy, withRetries } from './retry.ts';
+import {
+  counted,
+  createRetryBudget,
+  DEFAULT_RETRY,
+  type RetryBudget,
+  type RetryPolicy,
+  withRetries,
+} from './retry.ts';
 import type { Scope } from './scope.ts';
 import { createUploadRules, type UploadRulesByHost } from './upload-rules.ts';
+import { createWarnings, type RegistryWarning } from './warnings.ts';
 
 export interface RegistryRequest {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -80,6 +89,8 @@ export interface RegistryClientOptions {
   /** What earlier runs saw of blobs in registries. */
   readonly locations?: BlobLocations | undefined;
   readonly logger?: Logger | undefined;
+  /** Hears each warning of each registry once. Default: the logger does. */
+  readonly onWarning?: ((warning: RegistryWarning) => void) | undefined;
 }
 
 interface Context {
@@ -91,14 +102,24 @@ interface Context {
 
 export function createRegistryClient(options: RegistryClientOptions): RegistryClient {
   const retry = { ...DEFAULT_RETRY, ...options.retry };
+  const logger = options.logger ?? silentLogger;
   const hosts = createHostPolicy(options.insecureHosts);
-  const { http } = options;
+  const onWarning =
+    options.onWarning ?? (({ code, message }) => logger.warn('a registry warns', { code, message }));
+  const http = createHostGate({ http: options.http, retry, logger, onAnswer: createWarnings(onWarning) });
+  const budgets = new Map<string, RetryBudget>();
+  const budgetOf = (registry: string): RetryBudget => {
+    const host = registryHost(registry);
+    const budget = budgets.get(host) ?? createRetryBudget();
+    budgets.set(host, budget);
+    return budget;
+  };
   const auth = createAuth({ http, credentials: options.credentials ?? anonymous, hosts, retry });
-  const endpoints = createEndpoints({ http, auth, hosts, retry });
+  const endpoints = createEndpoints({ http, auth, hosts, retry, budgetOf });
   const context: Context = { http, auth, endpoints, retry };
   return {
     retry,
-    logger: options.logger ?? silentLogger,
+    logger,
     uploads: new Map(),
     sending: new Map(),
     blobs: createKnownBlobs(retry.clock, options.locations),
@@ -107,13 +128,14 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
       await endpoints.find(registry, signal);
     },
     async send(request) {
-      const once = async () => {
-        try {
-          return await attempt(request, context);
-        } catch (error) {
-          throw connectionFailure(error, label(request));
-        }
-      };
+      const once = () =>
+        counted(budgetOf(request.registry), async () => {
+          try {
+            return await attempt(request, context);
+          } catch (error) {
+            throw connectionFailure(error, label(request));
+          }
+        });
       const alone = request.once || request.retry === false;
       return alone ? await once() : await withRetries(retry, once, { signal: request.signal });
     },
@@ -178,6 +200,8 @@ async function follow(
   context: Context,
 ): Promise<{ response: RegistryResponse; authorization: Authorization | undefined }> {
   let url = address;
+  // A path is ours, below what the user named; an address came from the registry.
+  let referrer = typeof request.url === 'string' ? undefined : base;
   for (let hops = 0; ; hops += 1) {
     const authorization =
       url.origin === base.origin
@@ -186,6 +210,7 @@ async function follow(
     const answer = await context.http.request({
       method: request.method,
       url,
+      referrer,
       headers: {
         'accept-encoding': 'identity',
         ...request.headers,
@@ -202,6 +227,7 @@ async function follow(
       return { response, authorization };
     }
     discard(answer);
+    referrer = url;
     url = locationTarget(answer.headers.location?.[0], url);
   }
 }

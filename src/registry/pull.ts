@@ -21,7 +21,7 @@ export interface Repository {
 interface ReadOptions {
   /** Default: `pull` on the repository. */
   readonly scopes?: readonly Scope[] | undefined;
-  /** As in a RegistryRequest. */
+  /** False throws trouble that may pass at once. */
   readonly retry?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }

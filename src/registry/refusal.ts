@@ -1,6 +1,6 @@
 import { DogwoodError, type ErrorCode } from '../errors.ts';
 import type { HttpResponse } from '../net/http.ts';
-import { NetError } from '../net/net-error.ts';
+import { NetError, type NetErrorKind } from '../net/net-error.ts';
 import { header, readSome } from './body.ts';
 import { printable } from './printable.ts';
 import { RegistryAnswer, type RegistryFault, refusalCode } from './refusal-code.ts';
@@ -39,14 +39,25 @@ export async function refusal(
 /** A failed connection as the error of the table. Other errors come back as they are. */
 export function connectionFailure(error: unknown, what: string): unknown {
   if (!(error instanceof NetError)) return error;
-  const code: ErrorCode =
-    error.kind === 'tls' || error.kind === 'not-tls'
-      ? 'REGISTRY_TLS'
-      : error.kind === 'protocol' || error.kind === 'blocked'
-        ? 'REGISTRY_PROTOCOL'
-        : 'REGISTRY_UNREACHABLE';
-  return new DogwoodError(code, `${what}: ${error.message}`, { cause: error });
+  const code = BY_KIND[error.kind];
+  const { hint } = error;
+  return new DogwoodError(code, `${what}: ${error.message}`, {
+    cause: error,
+    ...(hint === undefined ? {} : { hint }),
+  });
 }
+
+const BY_KIND: Readonly<Record<NetErrorKind, ErrorCode>> = {
+  unresolved: 'REGISTRY_UNREACHABLE',
+  refused: 'REGISTRY_UNREACHABLE',
+  reset: 'REGISTRY_UNREACHABLE',
+  timeout: 'REGISTRY_UNREACHABLE',
+  tls: 'REGISTRY_TLS',
+  'not-tls': 'REGISTRY_TLS',
+  protocol: 'REGISTRY_PROTOCOL',
+  blocked: 'OUTBOUND_BLOCKED',
+  proxy: 'PROXY_REFUSED',
+};
 
 /** distribution-spec, "Error Codes": `{"errors": [{"code", "message", "detail"}]}`. */
 function faultsOf(text: string): readonly RegistryFault[] {

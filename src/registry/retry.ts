@@ -20,7 +20,7 @@ export interface RetryPolicy {
 export const DEFAULT_RETRY: RetryPolicy = {
   attempts: 5,
   baseDelay: 250,
-  maxDelay: 60_000,
+  maxDelay: 120_000,
   clock: Date.now,
   random: Math.random,
   sleep: (milliseconds, signal) => wait(milliseconds, undefined, { signal }),
@@ -66,6 +66,45 @@ export async function withRetries<T>(
       const retryAfter = error instanceof DogwoodError ? error.retryAfter : undefined;
       await policy.sleep(retryDelay(policy, attempt + 1, retryAfter), options.signal);
     }
+  }
+}
+
+/**
+ * How many failures of one host are worth another try. A registry that is down would otherwise be asked five times for
+ * each of a thousand blobs.
+ */
+export interface RetryBudget {
+  /** Something worked: one more failure may be forgiven. */
+  refill(): void;
+  /** Something failed; false when that is no longer worth another try. */
+  spend(): boolean;
+}
+
+const BUDGET = 20;
+
+export function createRetryBudget(): RetryBudget {
+  let left = BUDGET;
+  return {
+    refill() {
+      left = Math.min(BUDGET, left + 1);
+    },
+    spend() {
+      left = Math.max(-1, left - 1);
+      return left >= 0;
+    },
+  };
+}
+
+/** One try that counts. When the budget is used up, its failure ends every round of tries around it. */
+export async function counted<T>(budget: RetryBudget, run: () => Promise<T>): Promise<T> {
+  try {
+    const result = await run();
+    budget.refill();
+    return result;
+  } catch (error) {
+    // What an inner round gave up was counted there.
+    if (mayPass(error) && !spent.has(error) && !budget.spend()) spent.add(error);
+    throw error;
   }
 }
 

@@ -10,6 +10,8 @@ import type { Scope } from './scope.ts';
 export interface TokenRequest {
   readonly registry: string;
   readonly realm: URL;
+  /** Where the registry named the realm: it decides which addresses that may lead to. */
+  readonly referrer: URL;
   readonly service: string | undefined;
   readonly scopes: readonly Scope[];
   readonly credential: Credential | undefined;
@@ -71,7 +73,7 @@ async function ask(http: HttpClient, request: TokenRequest): Promise<HttpRespons
 }
 
 /** distribution "Token Authentication Specification", "Requesting a Token". */
-function tokenGet({ realm, service, scopes, credential, signal }: TokenRequest): HttpRequest {
+function tokenGet({ realm, referrer, service, scopes, credential, signal }: TokenRequest): HttpRequest {
   const url = new URL(realm);
   if (service !== undefined) url.searchParams.set('service', service);
   for (const scope of scopes) url.searchParams.append('scope', scope);
@@ -79,13 +81,17 @@ function tokenGet({ realm, service, scopes, credential, signal }: TokenRequest):
   return {
     method: 'GET',
     url,
+    referrer,
     headers: { accept: 'application/json', ...(basic === undefined ? {} : { authorization: basic }) },
     signal,
   };
 }
 
 /** distribution "OAuth2 Token Authentication": a refresh token for an access token. */
-function tokenPost({ realm, service, scopes, signal }: TokenRequest, refreshToken: string): HttpRequest {
+function tokenPost(
+  { realm, referrer, service, scopes, signal }: TokenRequest,
+  refreshToken: string,
+): HttpRequest {
   const form = new URLSearchParams({ grant_type: 'refresh_token', client_id: 'dogwood' });
   if (service !== undefined) form.set('service', service);
   form.set('scope', scopes.join(' '));
@@ -94,6 +100,7 @@ function tokenPost({ realm, service, scopes, signal }: TokenRequest, refreshToke
   return {
     method: 'POST',
     url: realm,
+    referrer,
     headers: { accept: 'application/json', 'content-type': 'application/x-www-form-urlencoded' },
     body: {
       size: bytes.length,

@@ -5,7 +5,14 @@ import { answerOf } from './refusal-code.ts';
 import { mayPass, retryDelay, withRetries } from './retry.ts';
 import { type CheckedBody, checkedBody } from './upload-body.ts';
 import { CHUNK, type UploadRules } from './upload-rules.ts';
-import { type ClosingChunk, closeSession, type Measured, putResult, sendUnmeasured, sendWhole } from './upload-send.ts';
+import {
+  type ClosingChunk,
+  closeSession,
+  type Measured,
+  putResult,
+  sendUnmeasured,
+  sendWhole,
+} from './upload-send.ts';
 import {
   cancelSession,
   openSession,

@@ -11,7 +11,7 @@ afterEach(async () => {
   for (const folder of folders.splice(0)) await rm(folder, { recursive: true, force: true });
 });
 
-const EMPTY = { stacks: {}, insecureRegistries: [], limits: {} };
+const EMPTY = { stacks: {}, insecureRegistries: [], hosts: {}, allowOutbound: [], limits: {} };
 
 describe('parseUserConfig', () => {
   test('stacks, insecure registries and limits', () => {
@@ -26,12 +26,46 @@ describe('parseUserConfig', () => {
     expect(parseUserConfig(text, 'config.toml')).toEqual({
       stacks: { 'heroku-24': 'registry.example/heroku/heroku:24' },
       insecureRegistries: ['127.0.0.1:5000'],
+      hosts: {},
+      allowOutbound: [],
       limits: { maxMembers: 5, maxTotalBytes: 32 * 1024 ** 3 },
     });
     expect(parseUserConfig('', 'config.toml')).toEqual(EMPTY);
   });
 
+  test('hosts with certificates, relative to the file, and what servers may lead to', () => {
+    const text = [
+      'allow-outbound = ["10.0.0.0/8", "auth.internal:5001"]',
+      '[hosts."registry.example"]',
+      'ca = "ca.pem"',
+      'cert = "/abs/me.cert"',
+      'key = "sub/me.key"',
+      '[hosts."10.0.0.5:5000"]',
+      'insecure = true',
+      'ca = ["a", "b"]',
+    ].join('\n');
+    expect(parseUserConfig(text, '/c/dogwood/config.toml')).toMatchObject({
+      insecureRegistries: ['10.0.0.5:5000'],
+      allowOutbound: ['10.0.0.0/8', 'auth.internal:5001'],
+      hosts: {
+        'registry.example': {
+          ca: ['/c/dogwood/ca.pem'],
+          cert: '/abs/me.cert',
+          key: '/c/dogwood/sub/me.key',
+        },
+        '10.0.0.5:5000': { ca: ['/c/dogwood/a', '/c/dogwood/b'], cert: undefined, key: undefined },
+      },
+    });
+  });
+
   test.each([
+    ['\nallow-outbound = ["10.0.0.0/33"]', /^config\.toml:2: allow-outbound\.0: not a host/],
+    ['[hosts."h"]\ncert = "c"', 'config.toml:2: hosts.h.cert: a client certificate needs key, too'],
+    ['[hosts."h"]\n\nkey = "c"', 'config.toml:3: hosts.h.key: a client certificate needs cert, too'],
+    ['[hosts."h"]\nsecure = true', 'config.toml:2: hosts.h.secure: no such setting'],
+    ['# x\n[hosts."https://h"]', /^config\.toml:2: hosts.*: a host is written as in references/],
+    ['[hosts."H.example"]', /^config\.toml:1: hosts.*: a host is written as in references/],
+    ['[hosts."h"]\nca = 5', /^config\.toml:2: hosts\.h\.ca: /],
     ['a = 1\nb = = 2', /^config\.toml:2: /],
     ['# one\n\nstack = 1', 'config.toml:3: stack: no such setting'],
     [

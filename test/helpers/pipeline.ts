@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { engineVariables } from '../../src/engines/environment.ts';
 import { silentLogger } from '../../src/log.ts';
+import { PLAIN_NETWORK } from '../../src/net/settings.ts';
 import type { PipelineEnvironment } from '../../src/pipeline/environment.ts';
 import type { BuildEvent } from '../../src/plan/events.ts';
 import type { BuildRequest } from '../../src/plan/request.ts';
@@ -48,6 +49,7 @@ export function pipelineEnvironment(
     dockerHost: undefined,
     engineVariables: engineVariables(process.env),
     variable: (name) => process.env[name],
+    network: PLAIN_NETWORK,
     insecureRegistries: [],
     clock: () => performance.now(),
     emit: (event) => void events.push(event),

@@ -80,11 +80,7 @@ describe('a blob on its way into a registry', () => {
   it('is one PUT with its length when digest and size are known; the query of the session is kept', async () => {
     const server = await registry();
     await targetAt(server.host).put(bytesContent(bytes), descriptor);
-    expect(slice(server.lines())).toEqual([
-      head,
-      anywhere,
-      `PUT /upload/1?_state=a%2Fb%3D&${digestQuery}`,
-    ]);
+    expect(slice(server.lines())).toEqual([head, anywhere, `PUT /upload/1?_state=a%2Fb%3D&${digestQuery}`]);
     expect(server.requests.at(-1)?.headers).toMatchObject({
       'content-length': '500',
       'content-type': 'application/octet-stream',

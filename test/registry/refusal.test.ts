@@ -8,6 +8,7 @@ const response = (status: number, body = '', headers: Record<string, string[]> =
   status,
   headers,
   body: Readable.from([Buffer.from(body)], { objectMode: false }),
+  limitTime() {},
 });
 const fault = (code: string, message = '') => JSON.stringify({ errors: [{ code, message }] });
 

@@ -35,7 +35,7 @@ describe('withRetries', () => {
     const { slept, policy } = recorded({ attempts: 2 });
     await expect(withRetries(policy, failing(trouble(7)))).rejects.toThrow();
     await expect(withRetries(policy, failing(trouble(86_400)))).rejects.toThrow();
-    expect(slept).toEqual([7_000, 60_000]);
+    expect(slept).toEqual([7_000, 120_000]);
   });
 
   it('does not multiply the tries of a round inside a round', async () => {

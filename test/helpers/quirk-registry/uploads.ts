@@ -123,7 +123,8 @@ function sessionAnswer(exchange: Exchange, session: Session, status: number): un
 /** A fresh Location, and how far the session is. No byte at all is `0-0`, as distribution says it. */
 function sessionHeaders(exchange: Exchange, session: Session): Record<string, string> {
   const { registry } = exchange;
-  session.state = `_state=${encodeURIComponent(`${randomUUID()}/+=`)}&n=%2F${session.size}`;
+  // What a client writes anew comes back otherwise: `~` and `%20` are written in several ways.
+  session.state = `_state=${encodeURIComponent(`${randomUUID()}/+=`)}~%20&n=%2F${session.size}`;
   const size = registry.quirks.p04 === undefined ? session.size : (session.firstEnd ?? session.size);
   return {
     location: locationOf(exchange, session),

@@ -1,0 +1,32 @@
+import { expect, it } from 'vitest';
+import { copy } from '../../../src/oci/copy.ts';
+import { createMemoryTarget } from '../../../src/oci/stores/memory.ts';
+import { quirkRegistry } from '../../helpers/quirk-registry/quirk-registry.ts';
+import { putSmallImage, putSmallIndex } from '../../helpers/small-image.ts';
+import { targetAt } from './client.ts';
+
+const PLATFORMS = [
+  { os: 'linux', architecture: 'amd64' },
+  { os: 'linux', architecture: 'arm64' },
+];
+
+it('of an index only the index gets the tag: its images are put by their digests', async () => {
+  const registry = await quirkRegistry({ quirks: { p19: 'strict' } });
+  const memory = createMemoryTarget();
+  const { descriptor } = await putSmallIndex(memory, PLATFORMS);
+  await copy(memory, targetAt(registry), descriptor, { tag: 'v1' });
+  const puts = registry.requests.filter(({ method, place }) => method === 'PUT' && place === 'manifest');
+  const references = puts.map(({ path }) => path.replace('/v2/team/app/manifests/', ''));
+  expect(references.filter((reference) => !reference.startsWith('sha256:'))).toEqual(['v1']);
+  expect(references.at(-1)).toBe('v1');
+  expect(references).toHaveLength(4);
+});
+
+it('a tag that is right already is not touched', async () => {
+  const registry = await quirkRegistry({ quirks: { p19: 'strict' } });
+  const memory = createMemoryTarget();
+  const { descriptor } = await putSmallImage(memory);
+  await copy(memory, targetAt(registry), descriptor, { tag: 'v1' });
+  await copy(memory, targetAt(registry), descriptor, { tag: 'v1' });
+  expect(await registry.target('team/app').resolve('v1')).toEqual(descriptor);
+});

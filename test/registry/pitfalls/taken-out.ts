@@ -1,0 +1,218 @@
+/**
+ * How to take the handling of each pitfall out of `src`: the test of that pitfall must fail then. `npm run
+ * test:pitfalls` does so, in a copy. After a change of the lines named here, name the new ones.
+ */
+export interface TakenOut {
+  /** Number of the pitfall: the beginning of its test file's name. `00` are the facts. */
+  readonly pitfall: string;
+  /** What a client does then. */
+  readonly without: string;
+  readonly file: string;
+  /** Stands exactly once in the file. */
+  readonly find: string;
+  readonly replace: string;
+}
+
+const http = 'src/registry/http.ts';
+const upload = 'src/registry/upload.ts';
+const pull = 'src/registry/pull.ts';
+const retry = 'src/registry/retry.ts';
+const target = 'src/registry/registry-target.ts';
+
+const MOUNT_FAILS = {
+  file: upload,
+  find: "client.logger.debug('mount failed', { from: origin.repository, error: String(error) });",
+  replace: 'throw error;',
+};
+const NO_NEW_TOKEN = { file: upload, find: 'renewed = true;\n      return true;', replace: 'return false;' };
+
+export const TAKEN_OUT: readonly TakenOut[] = [
+  {
+    pitfall: '00',
+    without: 'bodies are inflated (fact 1)',
+    file: 'src/net/response-body.ts',
+    find: "  response.on('data', (chunk: Buffer) => {",
+    replace: `  const { createGunzip } = process.getBuiltinModule('node:zlib');
+  const inflated = response.headers['content-encoding'] === 'gzip' ? response.pipe(createGunzip()) : response;
+  inflated.on('data', (chunk: Buffer) => {`,
+  },
+  {
+    pitfall: '00',
+    without: 'of several challenges the first is answered (fact 2)',
+    file: 'src/registry/auth.ts',
+    find: '  const bearer = challenges.find(({ scheme, parameters }) =>',
+    replace: '  const bearer = challenges.slice(0, 1).find(({ scheme, parameters }) =>',
+  },
+  {
+    pitfall: '00',
+    without: 'broken sessions are left behind (fact 9)',
+    file: upload,
+    find: 'await cancel(upload, location);',
+    replace: '',
+  },
+  {
+    pitfall: '00',
+    without: 'a digest is believed, not hashed (fact 9)',
+    file: pull,
+    find: 'const wrong = mismatch(descriptor, digester.size, () => digester.digest(), name);',
+    replace: 'const wrong = mismatch(descriptor, digester.size, () => descriptor.digest, name);',
+  },
+  {
+    pitfall: '00',
+    without: 'Retry-After is overlooked (fact 9)',
+    file: retry,
+    find: 'const retryAfter = error instanceof DogwoodError ? error.retryAfter : undefined;',
+    replace: 'const retryAfter = undefined;',
+  },
+  {
+    pitfall: '00',
+    without: 'Retry-After is read as a number only (fact 9)',
+    file: retry,
+    find: 'const date = /^[A-Za-z]/.test(text) ? Date.parse(text) : Number.NaN;',
+    replace: 'const date = Number.NaN;',
+  },
+  { pitfall: '01', without: 'a mount that fails is a failure', ...MOUNT_FAILS },
+  {
+    pitfall: '02',
+    without: 'the token of a mount is for its target only',
+    file: upload,
+    find: 'scopes: [pushScope(repository.repository), pullScope(origin.repository)],',
+    replace: 'scopes: [pushScope(repository.repository)],',
+  },
+  { pitfall: '02', without: 'who may not pull the source cannot push', ...MOUNT_FAILS },
+  { pitfall: '03', without: 'a mount that fails is a failure', ...MOUNT_FAILS },
+  {
+    pitfall: '03',
+    without: 'the scope of the source comes first',
+    file: upload,
+    find: 'scopes: [pushScope(repository.repository), pullScope(origin.repository)],',
+    replace: 'scopes: [pullScope(origin.repository), pushScope(repository.repository)],',
+  },
+  {
+    pitfall: '04',
+    without: '201 is no answer to a PATCH',
+    file: upload,
+    find: 'const TAKEN = [202, 201, 200, 204];',
+    replace: 'const TAKEN = [202];',
+  },
+  {
+    pitfall: '05',
+    without: '202 is taken for a mount',
+    file: upload,
+    find: 'if (response.status === 202) session = sessionOf(response);',
+    replace: 'if (response.status === 203) session = sessionOf(response);',
+  },
+  {
+    pitfall: '05',
+    without: 'the session that a 202 opened is overlooked',
+    file: upload,
+    find: 'if (response.status === 202) session = sessionOf(response);',
+    replace: 'if (response.status === 202) session = undefined;',
+  },
+  {
+    pitfall: '08',
+    without: 'the query of a Location is written anew',
+    file: upload,
+    find: "url.search = `${url.search === '' ? '?' : `${url.search}&`}digest=${encodeURIComponent(digest)}`;",
+    replace: "url.searchParams.set('digest', digest);",
+  },
+  {
+    pitfall: '08',
+    without: 'the query of a Location is dropped',
+    file: upload,
+    find: "url.search = `${url.search === '' ? '?' : `${url.search}&`}digest=${encodeURIComponent(digest)}`;",
+    replace: 'url.search = `?digest=${digest}`;',
+  },
+  {
+    pitfall: '09',
+    without: 'https leads to http',
+    file: 'src/net/redirect.ts',
+    find: "if (from.protocol === 'https:' && target.protocol === 'http:') {",
+    replace: "if (from.protocol === 'gopher:') {",
+  },
+  {
+    pitfall: '09',
+    without: 'a host is compared as it is written',
+    file: http,
+    find: 'url.origin === base.origin\n        ? await',
+    replace: 'url.host === request.registry\n        ? await',
+  },
+  {
+    pitfall: '10',
+    without: 'every host gets the proof',
+    file: http,
+    find: 'url.origin === base.origin\n        ? await',
+    replace: "url.origin !== ''\n        ? await",
+  },
+  {
+    pitfall: '16',
+    without: 'an error of the second is believed',
+    file: upload,
+    find: 'const size = isRefusal(error)',
+    replace: "const size = isCode(error, 'USAGE')",
+  },
+  {
+    pitfall: '16',
+    without: 'a blob is sent as often as it is asked for',
+    file: target,
+    find: 'client.uploads.set(key, own);',
+    replace: '',
+  },
+  {
+    pitfall: '16',
+    without: 'uploads to two registries are taken for one',
+    file: target,
+    find: 'const key = `${registryHost(repository.registry)}/${repository.repository}@${digest}`;',
+    replace: 'const key = `${repository.repository}@${digest}`;',
+  },
+  {
+    pitfall: '18',
+    without: 'only OCI types are asked for',
+    file: pull,
+    find: '  MEDIA_TYPES.dockerManifestList,\n  MEDIA_TYPES.dockerManifest,\n',
+    replace: '',
+  },
+  {
+    pitfall: '18',
+    without: 'every manifest is sent as an OCI one',
+    file: 'src/registry/manifests.ts',
+    find: "headers: { 'content-type': descriptor.mediaType },",
+    replace: "headers: { 'content-type': 'application/vnd.oci.image.manifest.v1+json' },",
+  },
+  {
+    pitfall: '19',
+    without: 'every image of an index gets the tag',
+    file: 'src/oci/copy.ts',
+    find: 'const tag = descriptor === root ? rootTag : undefined;',
+    replace: 'const tag = rootTag;',
+  },
+  {
+    pitfall: '19',
+    without: 'a tag is put though it is right',
+    file: target,
+    find: 'if (current?.digest === descriptor.digest) return;',
+    replace: '',
+  },
+  { pitfall: '20', without: 'a body is sent once', ...NO_NEW_TOKEN },
+  {
+    pitfall: '20',
+    without: 'what can be read once is sent twice',
+    file: upload,
+    find: '(body?.opened && !content.reopenable)',
+    replace: 'body === null',
+  },
+  { pitfall: '21', without: 'a token must outlive its layer', ...NO_NEW_TOKEN },
+  {
+    pitfall: '22',
+    without: 'cookies are kept',
+    file: http,
+    find: 'const answer = await context.http.request({',
+    replace: `const answer = await (async (one: Parameters<HttpClient['request']>[0]) => {
+      const kept = globalThis as { cookie?: string };
+      const cookie = kept.cookie === undefined ? {} : { cookie: kept.cookie };
+      const got = await context.http.request({ ...one, headers: { ...one.headers, ...cookie } });
+      Object.assign(kept, { cookie: got.headers['set-cookie']?.[0] ?? kept.cookie });
+      return got;
+    })({`,
+  },
+];
