@@ -1,11 +1,11 @@
 import { answer, type Exchange, fail, writeHead } from './exchange.ts';
-import { repositoryOf } from './state.ts';
+import { existing } from './state.ts';
 
 /** `GET`, `HEAD` and `DELETE` of a blob. */
 export function blob(exchange: Exchange, name: string, digest: string): undefined {
   const { registry, request } = exchange;
   const { quirks, state } = registry;
-  const repository = repositoryOf(state, name);
+  const repository = existing(state, name);
   const bytes = repository.blobs.get(digest);
   if (bytes === undefined)
     return fail(exchange, 404, 'BLOB_UNKNOWN', 'blob unknown to registry', { detail: digest });

@@ -4,7 +4,10 @@ import { answer, type Exchange, fail, writeHead } from './exchange.ts';
 export function faulty(exchange: Exchange): boolean {
   const { registry, record, request } = exchange;
   const { neverEnds, p22, putOff, webPage } = registry.quirks;
-  if (neverEnds !== undefined && record.place === neverEnds.on) {
+  // HEAD has no body that could go on.
+  const hasEnd =
+    request.method === 'HEAD' && (neverEnds?.how === 'drip' || neverEnds?.how === 'endless-body');
+  if (neverEnds !== undefined && record.place === neverEnds.on && !hasEnd) {
     NEVER_ENDING[neverEnds.how](exchange);
     return true;
   }

@@ -1,7 +1,7 @@
 import { answer, type Exchange, fail } from './exchange.ts';
 import { receive } from './receive.ts';
 import { touchFallback } from './referrers.ts';
-import { digestAs, type Manifest, namedBy, type Repository, repositoryOf } from './state.ts';
+import { digestAs, existing, type Manifest, namedBy, type Repository, repositoryOf } from './state.ts';
 
 const MAX_MANIFEST = 4 * 1024 * 1024;
 
@@ -9,8 +9,8 @@ const MAX_MANIFEST = 4 * 1024 * 1024;
 export async function manifest(exchange: Exchange, name: string, reference: string): Promise<undefined> {
   const { registry, request } = exchange;
   const { p14 } = registry.quirks;
-  const repository = repositoryOf(registry.state, name);
-  if (request.method === 'PUT') return await put(exchange, name, repository, reference);
+  if (request.method === 'PUT') return await put(exchange, name, reference);
+  const repository = existing(registry.state, name);
   if (request.method === 'DELETE') return remove(exchange, repository, reference);
   const limited = rateLimit(exchange);
   if (p14 !== undefined && limited === undefined) return;
@@ -82,13 +82,9 @@ function remove(exchange: Exchange, repository: Repository, reference: string): 
   answer(exchange, 202);
 }
 
-async function put(
-  exchange: Exchange,
-  name: string,
-  repository: Repository,
-  reference: string,
-): Promise<undefined> {
+async function put(exchange: Exchange, name: string, reference: string): Promise<undefined> {
   const { registry, request } = exchange;
+  const repository = repositoryOf(registry.state, name);
   const body = await receive(exchange);
   if (body === 'gone') return;
   const { bytes } = body;

@@ -18,6 +18,8 @@ export interface QuirkRegistryOptions {
   readonly auth?: QuirkAuth;
   /** PEM, as `selfSigned()` gives them. */
   readonly tls?: { readonly key: string; readonly cert: string };
+  /** How its clients call it, where that is not its address. */
+  readonly publicUrl?: string;
   /** Milliseconds since 1970; the registry's clock. Default: this machine's. */
   readonly now?: () => number;
 }
@@ -32,7 +34,7 @@ export async function quirkRegistry(options: QuirkRegistryOptions = {}) {
     quirks: options.quirks ?? {},
     state: createState(),
     get url() {
-      return own.url;
+      return options.publicUrl ?? own.url;
     },
     get storageUrl() {
       return own.storageUrl;

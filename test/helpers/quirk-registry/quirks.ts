@@ -118,6 +118,8 @@ export interface OtherQuirks {
   readonly challenges?: 'joined' | 'separate' | 'unknown-first';
   /** Chunks below this are refused but for the last (`OCI-Chunk-Min-Length`). */
   readonly chunkMinLength?: number;
+  /** Repositories must be made by hand before anything is pushed to them (ECR). */
+  readonly noCreate?: true;
   /** Bytes that a repository may hold; Harbor's answer beyond (harbor#17390). */
   readonly quota?: number;
   /** `mount=` without `from=` is taken (distribution-spec 1.1, "Mounting a blob from another repository"). */

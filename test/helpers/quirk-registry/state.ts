@@ -42,6 +42,11 @@ export function repositoryOf(state: State, name: string): Repository {
   return fresh;
 }
 
+/** A repository to read from: what is not there is empty, and stays away. */
+export function existing(state: State, name: string): Repository {
+  return state.repositories.get(name) ?? repositoryOf(createState(), name);
+}
+
 export function openSession(state: State, repository: string): Session {
   const session = { id: randomUUID(), repository, chunks: [], size: 0, firstEnd: undefined, state: '' };
   state.sessions.set(session.id, session);

@@ -10,6 +10,10 @@ const GHCR_CAP = 4 * 1024 * 1024;
 /** `POST /v2/NAME/blobs/uploads/`: a mount, a blob in one request, or a session. */
 export async function startUpload(exchange: Exchange, name: string, guard: Guard): Promise<undefined> {
   const { registry, url } = exchange;
+  if (registry.quirks.noCreate && !registry.state.repositories.has(name)) {
+    const message = `The repository with name '${name}' does not exist in the registry`;
+    return fail(exchange, 404, 'NAME_UNKNOWN', message);
+  }
   if (url.searchParams.has('mount') && mount(exchange, name, guard)) return;
   const session = openSession(registry.state, name);
   const digest = url.searchParams.get('digest');

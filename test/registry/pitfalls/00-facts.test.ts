@@ -5,10 +5,11 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { bytesContent } from '../../../src/oci/content.ts';
 import { MEDIA_TYPES } from '../../../src/oci/media-types.ts';
+import { createRegistryTarget } from '../../../src/registry/registry-target.ts';
 import { blobOf, randomBlob } from '../../contract/target.ts';
 import { quirkRegistry } from '../../helpers/quirk-registry/quirk-registry.ts';
 import { putBytes, putSmallImage } from '../../helpers/small-image.ts';
-import { login, me, realClient, targetAt } from './client.ts';
+import { httpWith, login, me, realClient, targetAt } from './client.ts';
 
 describe('fact 1', () => {
   it('a layer that comes with Content-Encoding: gzip is the bytes of the wire', async () => {
@@ -43,6 +44,30 @@ describe('fact 6', () => {
     ]);
     expect(uploads[1]?.headers).toMatchObject({ 'content-length': String(bytes.length) });
     expect(uploads[1]?.headers['content-range']).toBeUndefined();
+  });
+});
+
+describe('fact 8', () => {
+  it.each([
+    ['a realm', {}],
+    ['a redirect', { p10: 'presigned' }],
+    ['a Location', { crossHostUpload: true }],
+  ] as const)('a registry elsewhere does not lead us to this machine: %s', async (what, quirks) => {
+    const auth = what === 'a realm' ? { auth: login } : {};
+    const registry = await quirkRegistry({ quirks, ...auth });
+    const { descriptor, bytes } = randomBlob();
+    const content = bytesContent(bytes);
+    if (what === 'a redirect') await registry.target('team/app').put(content, descriptor);
+    const origin = what === 'a realm' ? 'https://registry.example' : 'http://registry.example';
+    const http = httpWith(registry, origin);
+    const client = realClient({ credential: me, http, insecureHosts: ['registry.example'] });
+    const reference = { registry: 'registry.example', repository: 'team/app' };
+    const target = createRegistryTarget({ client, reference });
+    const done = what === 'a redirect' ? target.open(descriptor) : target.put(content, descriptor);
+    await expect(done).rejects.toMatchObject({ code: 'OUTBOUND_BLOCKED' });
+    expect(registry.requests.filter(({ host, place }) => host === 'storage' || place === 'token')).toEqual(
+      [],
+    );
   });
 });
 

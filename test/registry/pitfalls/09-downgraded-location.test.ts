@@ -1,5 +1,4 @@
 import { expect, it } from 'vitest';
-import { createHttpClient, type HttpClient } from '../../../src/net/http.ts';
 import { bytesContent } from '../../../src/oci/content.ts';
 import { createRegistryTarget } from '../../../src/registry/registry-target.ts';
 import { randomBlob } from '../../contract/target.ts';
@@ -7,7 +6,7 @@ import { selfSigned } from '../../helpers/certificate.ts';
 import { describeWith } from '../../helpers/engines.ts';
 import { quirkRegistry } from '../../helpers/quirk-registry/quirk-registry.ts';
 import type { Quirks } from '../../helpers/quirk-registry/quirks.ts';
-import { login, me, realClient, targetAt } from './client.ts';
+import { httpWith, login, me, realClient, targetAt } from './client.ts';
 
 const { descriptor, bytes } = randomBlob();
 
@@ -39,32 +38,11 @@ describeWith(['openssl'], 'a registry behind a proxy that ends its TLS', () => {
 });
 
 it('a Location without the :443 that was asked is the same host: it gets the login', async () => {
-  const registry = await quirkRegistry({ quirks: { p09: 'port-dropped' }, auth: login });
-  // Port 443 is not for tests: an HTTP client that takes the registry for registry.example.
-  const inner = createHttpClient();
-  const named: HttpClient = {
-    close: () => inner.close(),
-    request(request) {
-      const { host, pathname, search } = request.url;
-      if (host !== 'registry.example') throw new Error(`nobody is at ${request.url.host}`);
-      const headers = { ...request.headers, host: 'registry.example:443' };
-      return inner.request({ ...request, url: new URL(`${registry.url}${pathname}${search}`), headers });
-    },
-  };
-  const realm = { ...named, request: throughRealm(named, registry.url) };
-  const client = realClient({ credential: me, http: realm });
+  const publicUrl = 'https://registry.example';
+  const registry = await quirkRegistry({ quirks: { p09: 'port-dropped' }, auth: login, publicUrl });
+  const client = realClient({ credential: me, http: httpWith(registry, publicUrl) });
   const reference = { registry: 'registry.example:443', repository: 'team/app' };
   const result = await createRegistryTarget({ client, reference }).put(bytesContent(bytes), descriptor);
   expect(result.outcome).toBe('sent');
   expect(registry.requests.at(-1)?.headers.authorization).toMatch(/^Bearer /);
 });
-
-/** The token server is named by its real address. */
-function throughRealm(named: HttpClient, url: string): HttpClient['request'] {
-  return (request) =>
-    named.request(
-      request.url.origin === url
-        ? { ...request, url: new URL(request.url.href.replace(url, 'https://registry.example')) }
-        : request,
-    );
-}

@@ -1,5 +1,6 @@
 import { onTestFinished } from 'vitest';
-import { createHttpClient, type HttpClientOptions } from '../../../src/net/http.ts';
+import { createHttpClient, type HttpClient, type HttpClientOptions } from '../../../src/net/http.ts';
+import { NetError } from '../../../src/net/net-error.ts';
 import type { Credential } from '../../../src/registry/credentials.ts';
 import {
   createRegistryClient,
@@ -51,4 +52,24 @@ export function targetAt(
   client: RegistryClient = realClient(),
 ): RegistryTarget {
   return createRegistryTarget({ client, reference: { registry: registry.host, repository } });
+}
+
+/**
+ * An HTTP client to which a registry is at an address of its own choosing, for tests of names and ports that a test
+ * cannot have. Everything else is where it is.
+ */
+export function httpWith(registry: QuirkRegistry, origin: string): HttpClient {
+  const inner = createHttpClient();
+  return {
+    close: () => inner.close(),
+    request(request) {
+      const { method, url, headers, body, signal } = request;
+      if (url.origin === origin.replace('http:', 'https:') && url.origin !== origin) {
+        throw new NetError('not-tls', url.host, 'what answers does not speak TLS');
+      }
+      if (url.origin !== origin) return inner.request(request);
+      const real = new URL(`${registry.url}${url.pathname}${url.search}`);
+      return inner.request({ method, url: real, headers: { ...headers, host: url.host }, body, signal });
+    },
+  };
 }

@@ -51,6 +51,13 @@ export const TAKEN_OUT: readonly TakenOut[] = [
   },
   {
     pitfall: '00',
+    without: 'a server may lead anywhere (fact 8)',
+    file: 'src/net/guard.ts',
+    find: 'if (referrer === undefined || MAY_LEAD_TO[kindOf(referrer)].includes(kind)) return;',
+    replace: 'if (referrer !== null) return;',
+  },
+  {
+    pitfall: '00',
     without: 'broken sessions are left behind (fact 9)',
     file: session,
     find: 'let { url } = session;',
