@@ -109,6 +109,13 @@ export const TAKEN_OUT: readonly TakenOut[] = [
     replace: 'const TAKEN = [202];',
   },
   {
+    pitfall: '04',
+    without: 'chunks that lead nowhere are sent for ever',
+    file: 'src/registry/chunked.ts',
+    find: 'rules.wholeOnly = true;',
+    replace: '',
+  },
+  {
     pitfall: '05',
     without: '202 is taken for a mount',
     file: mount,
@@ -198,6 +205,13 @@ export const TAKEN_OUT: readonly TakenOut[] = [
     file: 'src/oci/copy.ts',
     find: 'const tag = descriptor === root ? rootTag : undefined;',
     replace: 'const tag = rootTag;',
+  },
+  {
+    pitfall: '19',
+    without: 'a tag that is refused is not looked at',
+    file: 'src/registry/manifests.ts',
+    find: 'if (current?.digest !== document.descriptor.digest) throw error;',
+    replace: 'throw error;',
   },
   {
     pitfall: '19',
