@@ -208,6 +208,11 @@ export const ERRORS = {
     'Build or push again; if it happens often, look at when the garbage collection of the registry runs.',
   ),
 
+  // registries: what lies between
+  TRANSFER_DAMAGED: infra(
+    'The bytes changed on their way: try again, and look at what lies between here and the registry (a proxy?).',
+  ),
+
   // sources behind a URL
   FETCH_FAILED: infra('Check the address, and that its server answers from this machine.'),
   FETCH_DENIED: auth(

@@ -6,9 +6,11 @@ import { MAX_DOCUMENT_BYTES } from '../oci/documents.ts';
 import { digestsIn, MissingContent, missingContent } from '../oci/missing-content.ts';
 import { mismatch } from '../oci/verify.ts';
 import { discard, header } from './body.ts';
+import { changedOnTheWay } from './damage.ts';
 import type { RegistryClient } from './http.ts';
 import { type Repository, resolveManifest } from './pull.ts';
 import { answerOf } from './refusal-code.ts';
+import { withRetries } from './retry.ts';
 import { pushScope } from './scope.ts';
 
 /** A manifest or index: whole, with the name its bytes have. */
@@ -46,14 +48,34 @@ export async function readManifest(content: Content, expected: Expectation, what
  * PUTs a manifest or index under a tag or its digest (distribution-spec, "Pushing Manifests").
  *
  * @throws BLOB_NOT_FOUND, its cause a MissingContent, when the registry misses something that the manifest names;
- *   DIGEST_MISMATCH when it says that it keeps other bytes; TAG_IMMUTABLE; REGISTRY_*
+ *   TRANSFER_DAMAGED when it says that it got other bytes; TAG_IMMUTABLE; REGISTRY_*
  */
 export async function sendManifest(
+  client: RegistryClient,
+  repository: Repository,
+  reference: string,
+  document: Document,
+  signal?: AbortSignal,
+): Promise<void> {
+  await withRetries(
+    client.retry,
+    async () => {
+      try {
+        await sendOnce(client, repository, reference, document, signal);
+      } catch (error) {
+        throw digestAlgorithm(document.descriptor.digest) === 'sha256' ? changedOnTheWay(error) : error;
+      }
+    },
+    { signal },
+  );
+}
+
+async function sendOnce(
   client: RegistryClient,
   { registry, repository }: Repository,
   reference: string,
   { descriptor, bytes }: Document,
-  signal?: AbortSignal,
+  signal: AbortSignal | undefined,
 ): Promise<void> {
   const request = {
     method: 'PUT',

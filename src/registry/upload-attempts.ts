@@ -1,6 +1,8 @@
 import { DogwoodError } from '../errors.ts';
+import { digestAlgorithm } from '../oci/digest.ts';
 import type { PutResult } from '../oci/target.ts';
 import { sendChunks } from './chunked.ts';
+import { changedOnTheWay } from './damage.ts';
 import { answerOf } from './refusal-code.ts';
 import { mayPass, retryDelay, withRetries } from './retry.ts';
 import { type CheckedBody, checkedBody } from './upload-body.ts';
@@ -31,8 +33,6 @@ interface Standing {
   wholeFailed: number;
   /** Times it went on where it broke. */
   resumed: number;
-  /** Times the registry did not know its own session. */
-  lost: number;
   /** A token need not outlive a layer (mise#11132): once, what is missing is sent under a new one. */
   renewed: boolean;
 }
@@ -65,7 +65,7 @@ export async function sendInAnyWay(upload: Upload, first: UploadSession | undefi
     body: checkedBody(content, expected, target, options.onBytes),
     measured: digest === undefined || size === undefined ? undefined : { digest, size },
     rules: client.uploadRules(repository.registry),
-    standing: { session: first, received: 0, wholeFailed: 0, resumed: 0, lost: 0, renewed: false },
+    standing: { session: first, received: 0, wholeFailed: 0, resumed: 0, renewed: false },
   };
   try {
     return await withRetries(client.retry, () => sendWhileItMoves(sending), {
@@ -87,7 +87,9 @@ async function sendWhileItMoves(sending: Sending): Promise<PutResult> {
     const before = standing.received;
     try {
       return await attempt(sending);
-    } catch (error) {
+    } catch (thrown) {
+      // What left here was hashed. Of sha256 only: a registry need not know another, and says so in the same words.
+      const error = isSha256(upload) ? changedOnTheWay(thrown) : thrown;
       const next = await takeStock(sending, error);
       if (next !== 'as it was') return next;
       const moved = standing.received > before && ++standing.resumed <= MAX_RESUMED;
@@ -181,26 +183,20 @@ function isWorthAnother({ upload, body, standing, measured, rules }: Sending, er
     standing.renewed = true;
     return true;
   }
-  if (body.opened && isLost(error) && standing.lost < 2) {
-    standing.lost += 1;
-    return true;
-  }
   if (answerOf(error)?.status === 413 && measured !== undefined) return inChunks(measured, rules, standing);
   return mayPass(error);
 }
 
-/** Is there perhaps something in the session? */
+/** Is there perhaps something in the session? Not where bytes were damaged: they would stay in it. */
 function isWorthAsking(error: unknown): boolean {
-  return mayPass(error) || isAuth(error) || isLost(error) || answerOf(error)?.status === 416;
+  if (error instanceof DogwoodError && error.code === 'TRANSFER_DAMAGED') return false;
+  return mayPass(error) || isAuth(error) || answerOf(error)?.status === 416;
+}
+
+function isSha256({ expected: { digest } }: Upload): boolean {
+  return digest === undefined || digestAlgorithm(digest) === 'sha256';
 }
 
 function isAuth(error: unknown): boolean {
   return error instanceof DogwoodError && error.code === 'REGISTRY_UNAUTHORIZED';
-}
-
-const LOST: ReadonlySet<string> = new Set(['BLOB_UPLOAD_UNKNOWN', 'BLOB_UPLOAD_INVALID']);
-
-/** Registries of several replicas lose sessions, which passes (go-containerregistry takes it as temporary). */
-function isLost(error: unknown): boolean {
-  return answerOf(error)?.faults.some(({ code }) => LOST.has(code)) === true;
 }
