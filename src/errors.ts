@@ -203,6 +203,11 @@ export const ERRORS = {
     409,
   ),
 
+  // uploads
+  CONTENT_LOST: infra(
+    'Build or push again; if it happens often, look at when the garbage collection of the registry runs.',
+  ),
+
   // registries: what lies between
   TRANSFER_DAMAGED: infra(
     'The bytes changed on their way: try again, and look at what lies between here and the registry (a proxy?).',

@@ -37,6 +37,9 @@ export interface LocalStore extends ListingTarget {
 /** For messages. */
 export const STORE_NAME = 'local store';
 
+/** The index of a home, which is there once a store was opened in it. */
+export const STORE_INDEX = 'index.sqlite';
+
 export interface LocalStoreOptions {
   /** Milliseconds since 1970. */
   readonly now?: () => number;
@@ -96,7 +99,7 @@ export async function openLocalStore(home: string, options: LocalStoreOptions = 
 
 async function makeHome(home: string): Promise<{ temp: TempFiles; database: Database }> {
   const temp = createTempFiles(await makeFolders(home));
-  return { temp, database: await openDatabase(join(home, 'index.sqlite'), MIGRATIONS) };
+  return { temp, database: await openDatabase(join(home, STORE_INDEX), MIGRATIONS) };
 }
 
 /** Makes the home and its folder for temporary files, whose path it gives. */
