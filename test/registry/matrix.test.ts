@@ -15,7 +15,8 @@ import { createRegistryClient } from '../../src/registry/http.ts';
 import { createRegistryTarget, type RegistryTarget } from '../../src/registry/registry-target.ts';
 import { randomBlob, targetContract } from '../contract/target.ts';
 import { describeWith, type EngineName } from '../helpers/engines.ts';
-import { startFaultProxy } from '../helpers/fault-proxy/proxy.ts';
+import type { Stream } from '../helpers/fault-proxy/faults.ts';
+import { type FaultProxy, startFaultProxy } from '../helpers/fault-proxy/proxy.ts';
 import { quirkRegistry } from '../helpers/quirk-registry/quirk-registry.ts';
 import { type RegistryKind, startRegistry } from '../helpers/registry.ts';
 import { describeBytes, putSmallImage, putSmallIndex, TYPES } from '../helpers/small-image.ts';
@@ -23,6 +24,8 @@ import { describeBytes, putSmallImage, putSmallIndex, TYPES } from '../helpers/s
 interface Differences {
   /** A blob that another repository has: asked for, it is there already where blobs belong to no repository. */
   readonly otherRepository: 'mounted' | 'existing';
+  /** After a cut in the middle of a blob. */
+  readonly brokenPush: 'goes on' | 'starts over';
   /** POST with `mount=` and no `from`. */
   readonly anonymousMount: number;
   /** GET of the referrers of what has none. */
@@ -43,6 +46,7 @@ type Kind = RegistryKind | 'quirk registry';
 /** What most do: as the specification has it, but for the optional anonymous mount. */
 const COMMON: Differences = {
   otherRepository: 'mounted',
+  brokenPush: 'goes on',
   anonymousMount: 202,
   referrers: 200,
   sessionStatus: 204,
@@ -56,17 +60,18 @@ const COMMON: Differences = {
 const DIFFERENCES: Readonly<Record<Kind, Differences>> = {
   distribution3: { ...COMMON, referrers: 404 },
   // A tag cannot be deleted: its manifest can, with all its tags.
-  'docker-registry': { ...COMMON, referrers: 404, deleteTag: 400 },
+  'docker-registry': { ...COMMON, brokenPush: 'starts over', referrers: 404, deleteTag: 400 },
   crane: {
     ...COMMON,
     otherRepository: 'existing',
+    brokenPush: 'starts over',
     referrers: 404,
     sessionStatus: 400,
     cancel: 400,
     missingLayer: 201,
   },
   olareg: COMMON,
-  'quirk registry': { ...COMMON, missingLayer: 404 },
+  'quirk registry': { ...COMMON, brokenPush: 'starts over', missingLayer: 404 },
 };
 
 const ENGINE: Readonly<Record<RegistryKind, EngineName>> = {
@@ -89,6 +94,14 @@ function connect(registry: string, repository: string): RegistryTarget {
   onTestFinished(() => http.close());
   const client = createRegistryClient({ http, retry: { baseDelay: 1, attempts: 3 } });
   return createRegistryTarget({ client, reference: { registry, repository } });
+}
+
+/** In front of a registry, and ends one connection when so many bytes have passed. */
+async function proxyThatEnds(host: string, stream: Stream, at: number): Promise<FaultProxy> {
+  const upstream = { port: Number(host.split(':')[1]), kill: async () => {}, start: async () => {} };
+  const proxy = await startFaultProxy(upstream, [{ stream, at, action: { kind: 'end' } }]);
+  onTestFinished(proxy.stop);
+  return proxy;
 }
 
 const freshName = (): string => `team/app-${randomBytes(6).toString('hex')}`;
@@ -138,16 +151,25 @@ function suite(kind: Kind): void {
     const host = await start(kind);
     const { descriptor, bytes } = randomBlob(600_000);
     await connect(host, 'team/app').put(bytesContent(bytes), descriptor);
-    const upstream = { port: Number(host.split(':')[1]), kill: async () => {}, start: async () => {} };
-    const proxy = await startFaultProxy(upstream, [
-      { stream: 'answer-body', at: 250_000, action: { kind: 'end' } },
-    ]);
-    onTestFinished(proxy.stop);
+    const proxy = await proxyThatEnds(host, 'answer-body', 250_000);
     const got = await buffer(await connect(proxy.host, 'team/app').open(descriptor));
     expect(Buffer.compare(got, bytes)).toBe(0);
     expect(proxy.happened).toHaveLength(1);
     // What was under way when it broke comes twice.
     expect(proxy.counts['answer-body']).toBeLessThan(600_000 + 250_000);
+  });
+
+  it(`has its upload cut off, and ${differences.brokenPush}`, async () => {
+    const host = await start(kind);
+    const { descriptor, bytes } = randomBlob(2_000_000);
+    const proxy = await proxyThatEnds(host, 'request-body', 1_500_000);
+    const to = connect(proxy.host, 'team/app');
+    expect((await to.put(bytesContent(bytes), descriptor)).outcome).toBe('sent');
+    expect(proxy.happened).toHaveLength(1);
+    expect(Buffer.compare(await buffer(await to.open(descriptor)), bytes)).toBe(0);
+    // From the beginning, or from what the registry has, which may not be all that it was sent.
+    if (differences.brokenPush === 'starts over') expect(proxy.uploadBytes()).toBe(3_500_000);
+    else expect(proxy.uploadBytes()).toBeLessThan(3_500_000);
   });
 
   it('differs from others as is written here', async () => {
@@ -178,6 +200,7 @@ function suite(kind: Kind): void {
     };
     const found: Differences = {
       otherRepository: differences.otherRepository,
+      brokenPush: differences.brokenPush,
       anonymousMount: await status('POST', other),
       referrers: await status('GET', `referrers/${digest}`),
       sessionStatus: await status('GET', await session()),
