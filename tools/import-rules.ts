@@ -31,7 +31,7 @@ export const RESERVED: readonly {
   },
   {
     modules: /^node:(http|https|http2|net|tls|dgram)$|^undici$/,
-    to: ['net', 'registry/http', 'service/http'],
+    to: ['net', 'registry/http', 'service/http', 'engines/docker/api'],
     why: 'what a user named is reached through the outbound guard',
   },
 ];

@@ -9,6 +9,7 @@ const EMPTY: UserConfig = {
   mirrors: {},
   allowOutbound: [],
   limits: {},
+  regions: [],
 };
 
 /**
