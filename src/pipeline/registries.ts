@@ -12,10 +12,15 @@ import type { PipelineEnvironment } from './environment.ts';
 export type OpenRegistry = (reference: Reference, access: 'pull' | 'push') => Target;
 
 /** The registries of a run: one client for all, and one without patience for mirrors, which another place stands in for. */
-export function openRegistries(environment: PipelineEnvironment, http: HttpClient): OpenRegistry {
+export function openRegistries(
+  environment: PipelineEnvironment,
+  http: HttpClient,
+  locations: RegistryClientOptions['locations'],
+): OpenRegistry {
   const { emit } = environment;
   const options: RegistryClientOptions = {
     http,
+    locations,
     insecureHosts: environment.insecureRegistries,
     logger: environment.logger,
     onWarning: ({ code, message }) => emit({ type: 'warning', code, message }),

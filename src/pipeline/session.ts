@@ -44,7 +44,7 @@ function openSession(environment: PipelineEnvironment): Session {
   const session: Session = {
     environment,
     ...home,
-    registry: openRegistries(environment, http),
+    registry: openRegistries(environment, http, home.locations),
     async openSource(text) {
       const source = await openSource(text, {
         stdin: environment.stdin,
