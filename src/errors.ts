@@ -213,6 +213,9 @@ export const ERRORS = {
     'The bytes changed on their way: try again, and look at what lies between here and the registry (a proxy?).',
   ),
 
+  // the pull-only registry
+  LISTEN_FAILED: infra('Name another address with --listen HOST:PORT; port 0 takes any that is free.', false),
+
   // sources behind a URL
   FETCH_FAILED: infra('Check the address, and that its server answers from this machine.'),
   FETCH_DENIED: auth(
