@@ -192,7 +192,9 @@ export const ERRORS = {
   ),
   PROXY_REFUSED: infra('Ask whoever runs the proxy, or except the host with NO_PROXY.', false),
 
-  CREDENTIALS_UNREADABLE: auth('Check the Docker config file and the credential helper that it names.'),
+  CREDENTIALS_UNREADABLE: auth(
+    'Check the file or variable named there, and the credential helper that it names.',
+  ),
   // registries: what they keep, and how much
   REGISTRY_FULL: infra(
     'Free space there or raise the quota; if one upload is too large, the proxy in front of the registry may limit it. `build push` later sends only what is missing.',
