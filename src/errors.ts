@@ -192,7 +192,9 @@ export const ERRORS = {
   ),
   PROXY_REFUSED: infra('Ask whoever runs the proxy, or except the host with NO_PROXY.', false),
 
-  CREDENTIALS_UNREADABLE: auth('Check the Docker config file and the credential helper that it names.'),
+  CREDENTIALS_UNREADABLE: auth(
+    'Check the file or variable named there, and the credential helper that it names.',
+  ),
   // registries: what they keep, and how much
   REGISTRY_FULL: infra(
     'Free space there or raise the quota; if one upload is too large, the proxy in front of the registry may limit it. `build push` later sends only what is missing.',
@@ -203,10 +205,18 @@ export const ERRORS = {
     409,
   ),
 
+  // uploads
+  CONTENT_LOST: infra(
+    'Build or push again; if it happens often, look at when the garbage collection of the registry runs.',
+  ),
+
   // registries: what lies between
   TRANSFER_DAMAGED: infra(
     'The bytes changed on their way: try again, and look at what lies between here and the registry (a proxy?).',
   ),
+
+  // the pull-only registry
+  LISTEN_FAILED: infra('Name another address with --listen HOST:PORT; port 0 takes any that is free.', false),
 
   // sources behind a URL
   FETCH_FAILED: infra('Check the address, and that its server answers from this machine.'),
