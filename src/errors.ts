@@ -213,6 +213,9 @@ export const ERRORS = {
     'The bytes changed on their way: try again, and look at what lies between here and the registry (a proxy?).',
   ),
 
+  // registries: what not all of them can do
+  REGISTRY_UNSUPPORTED: user('The registry does not offer this; its own console or API may.', 501),
+
   // the pull-only registry
   LISTEN_FAILED: infra('Name another address with --listen HOST:PORT; port 0 takes any that is free.', false),
 
