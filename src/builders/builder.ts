@@ -82,6 +82,11 @@ export interface BuildContext extends PlanContext {
   readSecret(source: SecretSource): Promise<Uint8Array>;
   /** A new, empty, private folder that is removed with the run. */
   makeFolder(): Promise<string>;
+  /**
+   * Waits until no other run of this home holds a name, and holds it; `onWait` hears that somebody does. Throws
+   * STORE_UNWRITABLE.
+   */
+  hold(name: string, onWait: () => void): Promise<{ release(): void }>;
   /** Files of a moment. */
   readonly temp: TempFiles;
   /** Where blobs go: the local store, a layout, or straight into a registry. */

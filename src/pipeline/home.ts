@@ -1,6 +1,7 @@
 import type { Facts } from '../builders/builder.ts';
 import { asDogwoodError, ERRORS } from '../errors.ts';
 import type { ListingTarget } from '../oci/listing.ts';
+import { holdName } from '../oci/stores/home-locks.ts';
 import { homeTempFiles, type LocalStore, openLocalStore, STORE_NAME } from '../oci/stores/local.ts';
 import type { TempFiles } from '../oci/stores/temp-files.ts';
 import type { Emit } from '../plan/events.ts';
@@ -16,6 +17,8 @@ export interface Home {
   readonly facts: Facts;
   /** Where files of a moment are made; those of a process that died are swept. */
   readonly temp: TempFiles;
+  /** Waits until no other run of this home holds a name, and holds it. Throws STORE_UNWRITABLE. */
+  hold(name: string, onWait: () => void): Promise<{ release(): void }>;
   close(): Promise<void>;
 }
 
@@ -31,6 +34,7 @@ export function openHome(environment: PipelineEnvironment): Home {
     openStore,
     facts: optionalFacts(openStore, environment.emit),
     temp: homeTempFiles(() => environment.home),
+    hold: (name, onWait) => holdName(environment.home, name, { onWait, signal: environment.signal }),
     async close() {
       (await opening?.catch(() => undefined))?.close();
     },
