@@ -49,6 +49,8 @@ export interface PlanContext {
    * Nothing is evaluated and no engine is asked.
    */
   readonly glance?: boolean | undefined;
+  /** Does something once a run: who asks again by the same name gets the same answer. A failure is not kept. */
+  once<T>(name: string, work: () => Promise<T>): Promise<T>;
   /**
    * The source as a folder: itself, or an archive that the strict reader unpacked into a private one (once a run).
    * Undefined for images, and for archives that are no tar.
