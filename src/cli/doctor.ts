@@ -1,6 +1,7 @@
 import { readFile, stat, statfs } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { detectEngines } from '../engines/detect.ts';
+import { engineVariables } from '../engines/environment.ts';
 import { asDogwoodError } from '../errors.ts';
 import { canonicalRegistry } from '../oci/reference.ts';
 import { openLocalStore } from '../oci/stores/local.ts';
@@ -77,7 +78,7 @@ export async function examine(host: CliHost, signal: AbortSignal): Promise<Docto
   const [home, { settings, ...config }, engines, credentials] = await Promise.all([
     examineHome(host),
     examineConfig(host),
-    detectEngines(host.environment.DOCKER_HOST || undefined, signal),
+    detectEngines(host.environment.DOCKER_HOST || undefined, engineVariables(host.environment), signal),
     examineCredentials(host),
   ]);
   const node = examineNode(process.versions.node);
