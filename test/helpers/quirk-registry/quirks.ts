@@ -88,6 +88,10 @@ export type Place = 'ping' | 'token' | 'blob' | 'manifest' | 'upload' | 'tags' |
 export interface OtherQuirks {
   /** Blobs end after so many bytes: `fin` closes, `rst` resets. From the start of what was asked for. Default: once. */
   readonly cut?: { readonly at: number; readonly how: 'fin' | 'rst'; readonly times?: number };
+  /** A proxy in front takes no larger body (nginx: `client_max_body_size`), and says so with a web page. Bytes. */
+  readonly maxBody?: number;
+  /** Blobs stand still once, after so many bytes, for so many milliseconds each time they are asked for. */
+  readonly slowBlob?: { readonly at: number; readonly milliseconds: number };
   /** Uploads are reset after so many bytes of a body. Default: once. `keep`: what came in stays in the session. */
   readonly cutUpload?: { readonly at: number; readonly times?: number; readonly keep?: boolean };
   /** Blobs bear `Content-Encoding: gzip`, though their bytes are what they are (moby#17595). */
