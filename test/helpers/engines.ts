@@ -104,6 +104,11 @@ export const ENGINES = {
     find: () => [onPath('busybox')].find((path) => path !== undefined && isStatic(path)),
     how: 'apt-get install --no-install-recommends busybox-static',
   },
+  /** Heroku's own published schema, which comes with the project's shared folder. */
+  'heroku-schema': {
+    find: () => present(join(REPOSITORY, '../shared/data/heroku-platform-api/schema-3.sdk.json')),
+    how: 'put the shared folder beside the project',
+  },
   docker: {
     find: findDockerd,
     how: 'as root: apt-get install --no-install-recommends docker.io runc iproute2',
