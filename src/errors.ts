@@ -203,6 +203,11 @@ export const ERRORS = {
     409,
   ),
 
+  // registries: what lies between
+  TRANSFER_DAMAGED: infra(
+    'The bytes changed on their way: try again, and look at what lies between here and the registry (a proxy?).',
+  ),
+
   // sources behind a URL
   FETCH_FAILED: infra('Check the address, and that its server answers from this machine.'),
   FETCH_DENIED: auth(

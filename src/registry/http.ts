@@ -8,6 +8,7 @@ import { type Authorization, createAuth, type RegistryAuth } from './auth.ts';
 import { discard } from './body.ts';
 import { parseChallenges } from './challenge.ts';
 import { anonymous, type CredentialSource } from './credentials.ts';
+import { isGarbled } from './damage.ts';
 import { createEndpoints, type Endpoints } from './endpoints.ts';
 import { createHostGate } from './host-gate.ts';
 import { createHostPolicy } from './hosts.ts';
@@ -120,7 +121,9 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
           try {
             return await attempt(request, context);
           } catch (error) {
-            throw connectionFailure(error, label(request));
+            const what = label(request);
+            if (!isGarbled(error)) throw connectionFailure(error, what);
+            throw new DogwoodError('TRANSFER_DAMAGED', `${what}: ${error.message}`, { cause: error });
           }
         });
       const alone = request.once || request.retry === false;
@@ -163,6 +166,10 @@ async function explain(
   context: Context,
 ): Promise<DogwoodError> {
   const error = await refusal(response, label(request), context.retry.clock(), movesTag(request));
+  // An address of the registry's own, an upload's session, that it does not know (any more): another can be had.
+  if (error.code === 'IMAGE_NOT_FOUND' && typeof request.url !== 'string') {
+    return new DogwoodError('REGISTRY_UNAVAILABLE', error.message, { cause: error.cause });
+  }
   if (error.kind.fault !== 'auth') return error;
   return new DogwoodError(error.code, `${error.message}; ${await context.auth.identity(request.registry)}`, {
     cause: error.cause,
