@@ -128,7 +128,7 @@ async function ping(
     if (error.kind.retryable || error.code === 'REGISTRY_DENIED') throw error;
     throw new DogwoodError('REGISTRY_PROTOCOL', `${error.message} (no answer of a registry)`);
   }
-  if (wantsLogin) options.auth.learn(registry, base, challenges, []);
+  if (wantsLogin) options.auth.learn(registry, base, challenges);
   discard(response);
   return base;
 }
