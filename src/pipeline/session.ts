@@ -3,6 +3,7 @@ import { createCredentialHelper } from '../engines/credential-helper.ts';
 import { openUrl } from '../net/fetch-stream.ts';
 import { createHttpClient } from '../net/http.ts';
 import type { Reference } from '../oci/reference.ts';
+import { steadySource } from '../oci/stores/steady-source.ts';
 import type { Target } from '../oci/target.ts';
 import { dockerCredentials } from '../registry/credentials.ts';
 import { createRegistryClient } from '../registry/http.ts';
@@ -44,20 +45,27 @@ function openSession(environment: PipelineEnvironment): Session {
     network: environment.network,
     insecureHosts: environment.insecureRegistries,
   });
+  const { close, ...home } = openHome(environment);
   const client = createRegistryClient({
     http,
+    locations: home.locations,
     insecureHosts: environment.insecureRegistries,
     logger: environment.logger,
     onWarning: ({ code, message }) => environment.emit({ type: 'warning', code, message }),
     credentials: dockerCredentials(environment.dockerConfig, createCredentialHelper()),
   });
-  const { close, ...home } = openHome(environment);
   const closers: (() => Promise<void>)[] = [close, async () => http.close()];
 
   const session: Session = {
     environment,
     ...home,
-    registry: (reference, access) => createRegistryTarget({ reference, client, access }),
+    registry(reference, access) {
+      const target = createRegistryTarget({ reference, client, access });
+      if (access === 'push') return target;
+      const steady = steadySource(target, home.temp);
+      closers.push(steady.dispose);
+      return steady.target;
+    },
     async openSource(text) {
       const source = await openSource(text, {
         stdin: environment.stdin,

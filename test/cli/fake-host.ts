@@ -73,6 +73,9 @@ export function createFakeHost(options: FakeHostOptions) {
       inspectImage: notGiven,
       validateImage: notGiven,
       loadIntoDocker: notGiven,
+      listImages: notGiven,
+      removeImages: notGiven,
+      serveImages: notGiven,
       ...options.pipeline,
     },
   };
