@@ -161,6 +161,7 @@ function createEnvironment(
       certificateFolders: certificateFolders(host),
       allow: config.allowOutbound,
     },
+    mirrors: config.mirrors,
     insecureRegistries: [...(flags.insecureRegistry ?? []), ...config.insecureRegistries],
     clock: host.clock,
     ...run,

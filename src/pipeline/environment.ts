@@ -19,6 +19,8 @@ export interface PipelineEnvironment {
   readonly variable: (name: string) => string | undefined;
   /** Proxies, certificates by host, what the outbound guard lets through. */
   readonly network: NetworkSettings;
+  /** By registry, as references have it, the places that are pulled from first; see `createMirroredTarget`. */
+  readonly mirrors: Readonly<Record<string, readonly string[]>>;
   /** Registry hosts that may be spoken to in plain HTTP (`--insecure-registry`). */
   readonly insecureRegistries: readonly string[];
   /** Milliseconds, monotonic. */

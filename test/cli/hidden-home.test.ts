@@ -42,7 +42,15 @@ describeWith(['root'], 'a home of somebody else', () => {
     }
     await chmod(home, 0o700);
     expect(await foundBySomebodyElse(home)).toEqual([
-      { stacks: {}, insecureRegistries: [], hosts: {}, allowOutbound: [], limits: {}, regions: [] },
+      {
+        stacks: {},
+        insecureRegistries: [],
+        hosts: {},
+        mirrors: {},
+        allowOutbound: [],
+        limits: {},
+        regions: [],
+      },
       'nobody',
     ]);
     await chmod(home, 0o755);

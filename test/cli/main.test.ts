@@ -317,6 +317,7 @@ describe('doctor', () => {
           authorities: z.number(),
           clientCertificate: z.boolean(),
           insecure: z.boolean(),
+          mirrors: z.array(z.string()),
           problem: z.string().nullable(),
         }),
       ),
@@ -412,6 +413,7 @@ describe('doctor', () => {
     const hosts = [
       '[hosts."a.example"]',
       `ca = "${folder}/ca.pem"`,
+      'mirrors = ["m.example/x"]',
       '[hosts."b.example"]',
       'ca = "none.pem"',
     ];
@@ -422,7 +424,7 @@ describe('doctor', () => {
     };
     const [json, text] = [await run(['doctor', '--json'], environment), await run(['doctor'], environment)];
     const { network } = document.parse(JSON.parse(json.stdout));
-    const nothing = { authorities: 0, clientCertificate: false, insecure: false, problem: null };
+    const nothing = { authorities: 0, clientCertificate: false, insecure: false, mirrors: [], problem: null };
     expect(network).toMatchObject({
       proxies: [{ variable: 'HTTPS_PROXY', address: 'http://proxy.example:3128' }],
       authorities: [{ variable: 'SSL_CERT_FILE', path: `${folder}/gone`, ok: false }],
@@ -431,12 +433,12 @@ describe('doctor', () => {
     expect(network.hosts).toEqual(
       expect.arrayContaining([
         { ...nothing, host: '10.0.0.5:5000', insecure: true },
-        { ...nothing, host: 'a.example', authorities: 1 },
+        { ...nothing, host: 'a.example', authorities: 1, mirrors: ['m.example/x'] },
         { ...nothing, host: 'b.example', problem: expect.stringContaining('none.pem cannot be read') },
         { ...nothing, host: 'certs.example:5000', authorities: 1 },
       ]),
     );
-    expect(text.stdout).toMatch(/ok +a\.example +authorities in 1 file/);
+    expect(text.stdout).toMatch(/ok +a\.example +authorities in 1 file, pulled from m\.example\/x first/);
     expect(text.stdout).toMatch(/set +HTTPS_PROXY +http:\/\/proxy\.example:3128/);
     expect(json.stdout + text.stdout).not.toContain('s3cret');
   });

@@ -11,7 +11,15 @@ afterEach(async () => {
   for (const folder of folders.splice(0)) await rm(folder, { recursive: true, force: true });
 });
 
-const EMPTY = { stacks: {}, insecureRegistries: [], hosts: {}, allowOutbound: [], limits: {}, regions: [] };
+const EMPTY = {
+  stacks: {},
+  insecureRegistries: [],
+  hosts: {},
+  mirrors: {},
+  allowOutbound: [],
+  limits: {},
+  regions: [],
+};
 
 describe('parseUserConfig', () => {
   test('stacks, insecure registries and limits', () => {
@@ -27,6 +35,7 @@ describe('parseUserConfig', () => {
       stacks: { 'heroku-24': 'registry.example/heroku/heroku:24' },
       insecureRegistries: ['127.0.0.1:5000'],
       hosts: {},
+      mirrors: {},
       allowOutbound: [],
       limits: { maxMembers: 5, maxTotalBytes: 32 * 1024 ** 3 },
       regions: [],
@@ -44,9 +53,12 @@ describe('parseUserConfig', () => {
       '[hosts."10.0.0.5:5000"]',
       'insecure = true',
       'ca = ["a", "b"]',
+      '[hosts."index.docker.io"]',
+      'mirrors = ["mirror.example:5000/hub", "10.0.0.5"]',
     ].join('\n');
     expect(parseUserConfig(text, '/c/dogwood/config.toml')).toMatchObject({
       insecureRegistries: ['10.0.0.5:5000'],
+      mirrors: { 'docker.io': ['mirror.example:5000/hub', '10.0.0.5'] },
       allowOutbound: ['10.0.0.0/8', 'auth.internal:5001'],
       hosts: {
         'registry.example': {
@@ -95,6 +107,7 @@ describe('parseUserConfig', () => {
     ['[hosts."h"]\nsecure = true', 'config.toml:2: hosts.h.secure: no such setting'],
     ['# x\n[hosts."https://h"]', /^config\.toml:2: hosts.*: a host is written as in references/],
     ['[hosts."H.example"]', /^config\.toml:1: hosts.*: a host is written as in references/],
+    ['[hosts."h"]\nmirrors = ["https://m"]', /^config\.toml:2: hosts\.h\.mirrors\.0: a mirror is written/],
     ['[hosts."h"]\nca = 5', /^config\.toml:2: hosts\.h\.ca: /],
     ['a = 1\nb = = 2', /^config\.toml:2: /],
     ['# one\n\nstack = 1', 'config.toml:3: stack: no such setting'],

@@ -51,6 +51,7 @@ export function pipelineEnvironment(
     engineVariables: engineVariables(process.env),
     variable: (name) => process.env[name],
     network: PLAIN_NETWORK,
+    mirrors: {},
     insecureRegistries: [],
     clock: () => performance.now(),
     emit: (event) => void events.push(event),

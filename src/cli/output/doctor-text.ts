@@ -45,11 +45,12 @@ function networkRows({ proxies, authorities, hosts, allowOutbound }: DoctorDocum
   return [
     ...proxies.map(({ variable, address }) => ['set', variable, address]),
     ...authorities.map(({ variable, path, ok }) => [ok ? 'set' : 'missing', variable, path]),
-    ...hosts.map(({ host, authorities: files, clientCertificate, insecure, problem }) => {
+    ...hosts.map(({ host, authorities: files, clientCertificate, insecure, mirrors, problem }) => {
       const what = [
         files === 0 ? '' : `authorities in ${files} ${files === 1 ? 'file' : 'files'}`,
         clientCertificate ? 'a client certificate' : '',
         insecure ? 'certificates are not checked' : '',
+        mirrors.length === 0 ? '' : `pulled from ${mirrors.join(', then ')} first`,
       ];
       return [mark(problem === null), host, problem ?? what.filter((part) => part !== '').join(', ')];
     }),
