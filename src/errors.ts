@@ -203,6 +203,11 @@ export const ERRORS = {
     409,
   ),
 
+  // registries: what lies between
+  TRANSFER_DAMAGED: infra(
+    'The bytes changed on their way: try again, and look at what lies between here and the registry (a proxy?).',
+  ),
+
   // Heroku's Platform API
   HEROKU_TOKEN_MISSING: auth(
     'Set HEROKU_API_KEY, log in with `heroku login`, or pipe a token into --token-stdin.',

@@ -5,9 +5,11 @@ import { asDogwoodError } from '../errors.ts';
 import { canonicalRegistry } from '../oci/reference.ts';
 import { openLocalStore } from '../oci/stores/local.ts';
 import { MIGRATIONS } from '../oci/stores/local-index.ts';
+import { examineNetwork, type NetworkReport } from './doctor-network.ts';
 import { dockerConfigFolder, dogwoodHome, userConfigPath } from './folders.ts';
 import type { CliHost } from './host.ts';
 import { readUserConfig } from './user-config.ts';
+import type { UserConfig } from './user-config-schema.ts';
 
 /** `build doctor --json`. */
 export interface DoctorDocument {
@@ -34,6 +36,7 @@ export interface DoctorDocument {
     readonly problem: string | null;
   }[];
   readonly credentials: CredentialsReport;
+  readonly network: NetworkReport;
 }
 
 interface HomeReport {
@@ -71,7 +74,7 @@ const ENABLES: Readonly<Record<string, string>> = {
 
 /** Looks at the machine. Changes nothing but that the home folder and an empty store are made when they are missing. */
 export async function examine(host: CliHost, signal: AbortSignal): Promise<DoctorDocument> {
-  const [home, config, engines, credentials] = await Promise.all([
+  const [home, { settings, ...config }, engines, credentials] = await Promise.all([
     examineHome(host),
     examineConfig(host),
     detectEngines(host.environment.DOCKER_HOST || undefined, signal),
@@ -106,6 +109,7 @@ export async function examine(host: CliHost, signal: AbortSignal): Promise<Docto
       problem: problem ?? null,
     })),
     credentials,
+    network: await examineNetwork(host, settings),
   };
 }
 
@@ -130,14 +134,17 @@ async function examineHome(host: CliHost): Promise<HomeReport> {
   }
 }
 
-async function examineConfig(host: CliHost): Promise<DoctorDocument['config']> {
+async function examineConfig(
+  host: CliHost,
+): Promise<DoctorDocument['config'] & { readonly settings: UserConfig }> {
   const path = userConfigPath(host) ?? null;
   const found = path !== null && (await stat(path).catch(() => undefined)) !== undefined;
   try {
-    await readUserConfig(path ?? undefined);
-    return { path, found, ok: true, problem: null };
+    const settings = await readUserConfig(path ?? undefined);
+    return { path, found, ok: true, problem: null, settings };
   } catch (error) {
-    return { path, found, ok: false, problem: asDogwoodError(error).message };
+    const settings = await readUserConfig(undefined);
+    return { path, found, ok: false, problem: asDogwoodError(error).message, settings };
   }
 }
 

@@ -168,7 +168,7 @@ async function exchange(
   };
   try {
     const answered = answerOf(outgoing);
-    await connected(outgoing, context.connectTimeout, host);
+    await connected(outgoing, context.connectTimeout, host, signal);
     context.guard.arrived(trip, outgoing.socket?.remoteAddress);
     const sent = sendBody(outgoing, request.body, stopped.signal, context.idleTimeout, host).then(() =>
       limited(answered, context.headersTimeout, () =>
@@ -231,18 +231,27 @@ function answerOf(outgoing: ClientRequest): Promise<IncomingMessage> {
 }
 
 /** Waits until the socket stands. The clock starts when the pool has given one out, not while queueing for it. */
-function connected(outgoing: ClientRequest, timeout: number, host: string): Promise<void> {
+function connected(
+  outgoing: ClientRequest,
+  timeout: number,
+  host: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     let timer: NodeJS.Timeout | undefined;
     const settle = (act: () => void) => {
       clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
       act();
     };
+    // A request that has no socket yet hears of its end only when it gets one.
+    const onAbort = () => settle(() => reject(toError(signal?.reason)));
+    signal?.addEventListener('abort', onAbort, { once: true });
     outgoing.once('error', (error) => settle(() => reject(error)));
     outgoing.once('socket', (socket) => {
       const isTls = 'encrypted' in socket;
       // A socket from the pool stands already; a fresh one is still connecting, TLS included.
-      if (outgoing.reusedSocket || !socket.connecting) return resolve();
+      if (outgoing.reusedSocket || !socket.connecting) return settle(resolve);
       timer = setTimeout(
         () => outgoing.destroy(new NetError('timeout', host, 'no connection in time')),
         timeout,

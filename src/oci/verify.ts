@@ -52,13 +52,40 @@ export async function tellingDamage<T>(
   take: () => Promise<T>,
 ): Promise<T> {
   try {
-    return await take();
+    return await againWhenDamaged(from, take);
   } catch (error) {
-    const isDamage =
-      error instanceof DogwoodError && (error.code === 'DIGEST_MISMATCH' || error.code === 'SIZE_MISMATCH');
-    if (isDamage) await from.discardDamaged?.(descriptor);
+    if (isDamage(error)) await from.discardDamaged?.(descriptor);
     throw error;
   }
+}
+
+/**
+ * Runs what reads a blob once more when bytes that came from a registry are not what they should be. The same wrong
+ * bytes twice are what the registry holds (the error stays); others are damage on the way, which may pass.
+ *
+ * @throws TRANSFER_DAMAGED; what `read` throws
+ */
+async function againWhenDamaged<T>(from: Target, read: () => Promise<T>): Promise<T> {
+  let first: DogwoodError;
+  try {
+    return await read();
+  } catch (error) {
+    // Nothing comes between us and a disk.
+    if (!isDamage(error) || from.origin === undefined) throw error;
+    first = error;
+  }
+  try {
+    return await read();
+  } catch (second) {
+    if (!isDamage(second) || second.message === first.message) throw second;
+    throw new DogwoodError('TRANSFER_DAMAGED', second.message, { cause: second });
+  }
+}
+
+function isDamage(error: unknown): error is DogwoodError {
+  return (
+    error instanceof DogwoodError && (error.code === 'DIGEST_MISMATCH' || error.code === 'SIZE_MISMATCH')
+  );
 }
 
 /** The error that bytes deserve which are not what was expected; null when they are. */
@@ -92,7 +119,8 @@ export function sizeMismatch(
 /**
  * A manifest, index or config, whole and verified.
  *
- * @throws MANIFEST_INVALID when it claims more than the 4 MiB that are read; BLOB_NOT_FOUND, DIGEST_MISMATCH, SIZE_MISMATCH
+ * @throws MANIFEST_INVALID when it claims more than the 4 MiB that are read; BLOB_NOT_FOUND, DIGEST_MISMATCH,
+ *   SIZE_MISMATCH, TRANSFER_DAMAGED
  */
 export async function readDocument(
   target: Target,
@@ -105,11 +133,13 @@ export async function readDocument(
       `${descriptor.digest} in ${target.name} claims ${descriptor.size} bytes; at most ${MAX_DOCUMENT_BYTES} are read`,
     );
   }
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of await target.open(descriptor, { verify: true, signal })) {
-    chunks.push(chunk as Uint8Array);
-  }
-  return Buffer.concat(chunks);
+  return await againWhenDamaged(target, async () => {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of await target.open(descriptor, { verify: true, signal })) {
+      chunks.push(chunk as Uint8Array);
+    }
+    return Buffer.concat(chunks);
+  });
 }
 
 /** A blob or manifest that is not where it should be. */

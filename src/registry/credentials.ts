@@ -19,8 +19,8 @@ export type Credential =
   | { readonly kind: 'bearer'; readonly token: string; readonly source: string };
 
 export interface CredentialSource {
-  /** The credential for a registry; undefined is anonymous. Throws CREDENTIALS_UNREADABLE. */
-  find(registry: string, signal?: AbortSignal): Promise<Credential | undefined>;
+  /** The credential for a repository of a registry; undefined is anonymous. Throws CREDENTIALS_UNREADABLE. */
+  find(registry: string, repository?: string, signal?: AbortSignal): Promise<Credential | undefined>;
   /** Where `find` looks, for the message that nothing was found. */
   readonly places: string;
 }
@@ -61,7 +61,7 @@ export function dockerCredentials(directory: string, runHelper: RunHelper): Cred
   let loaded: Promise<ConfigFile> | undefined;
   return {
     places: `looked in ${path}`,
-    async find(registry, signal) {
+    async find(registry, _repository, signal) {
       loaded ??= readConfig(path);
       const config = await loaded;
       const host = canonicalRegistry(registry);

@@ -6,9 +6,10 @@ import { registryHost } from '../oci/reference.ts';
 import type { RegistryAuth } from './auth.ts';
 import { discard } from './body.ts';
 import { parseChallenges } from './challenge.ts';
+import { isGarbled } from './damage.ts';
 import { type HostPolicy, hostName, isLoopback } from './hosts.ts';
 import { connectionFailure, refusal } from './refusal.ts';
-import { counted, type RetryBudget, type RetryPolicy, withRetries } from './retry.ts';
+import { counted, mayPass, type RetryBudget, type RetryPolicy, withRetries } from './retry.ts';
 import { createSharing } from './sharing.ts';
 
 /** Where each registry answers, found out once. */
@@ -38,11 +39,19 @@ export function createEndpoints(options: EndpointOptions): Endpoints {
     async find(registry, signal) {
       const known = found.get(registry);
       if (known !== undefined) return known;
+      let garbled = false;
+      const again = (error: unknown) => {
+        // Once: who never speaks HTTP is no registry, and whoever mistyped a port should not wait to hear it.
+        if (mayPass(error)) return true;
+        const first = !garbled;
+        garbled = error instanceof Error && isGarbled(error.cause);
+        return first && garbled;
+      };
       const look = (stopped: AbortSignal) =>
         withRetries(
           options.retry,
           () => counted(options.budgetOf(registry), () => discover(registry, options, stopped)),
-          { signal: stopped },
+          { signal: stopped, again },
         );
       const base = await ask(registry, look, signal);
       found.set(registry, base);
@@ -119,7 +128,7 @@ async function ping(
     if (error.kind.retryable || error.code === 'REGISTRY_DENIED') throw error;
     throw new DogwoodError('REGISTRY_PROTOCOL', `${error.message} (no answer of a registry)`);
   }
-  if (wantsLogin) options.auth.learn(registry, base, challenges, []);
+  if (wantsLogin) options.auth.learn(registry, base, challenges);
   discard(response);
   return base;
 }

@@ -4,13 +4,15 @@ import type { HttpClient, HttpResponse, RequestBody } from '../net/http.ts';
 import { isRedirect, locationTarget, MAX_REDIRECTS } from '../net/redirect.ts';
 import { registryHost } from '../oci/reference.ts';
 import type { PutResult } from '../oci/target.ts';
-import { type Authorization, createAuth, type RegistryAuth } from './auth.ts';
+import { createAuth, type RegistryAuth } from './auth.ts';
 import { discard } from './body.ts';
-import { parseChallenges } from './challenge.ts';
+import { type Challenge, parseChallenges } from './challenge.ts';
 import { anonymous, type CredentialSource } from './credentials.ts';
+import { isGarbled } from './damage.ts';
 import { createEndpoints, type Endpoints } from './endpoints.ts';
 import { createHostGate } from './host-gate.ts';
 import { createHostPolicy } from './hosts.ts';
+import type { Login } from './login.ts';
 import { connectionFailure, refusal } from './refusal.ts';
 import {
   counted,
@@ -120,7 +122,9 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
           try {
             return await attempt(request, context);
           } catch (error) {
-            throw connectionFailure(error, label(request));
+            const what = label(request);
+            if (!isGarbled(error)) throw connectionFailure(error, what);
+            throw new DogwoodError('TRANSFER_DAMAGED', `${what}: ${error.message}`, { cause: error });
           }
         });
       const alone = request.once || request.retry === false;
@@ -133,21 +137,23 @@ function label(request: RegistryRequest): string {
   return `${registryHost(request.registry)}: ${request.method} ${request.what}`;
 }
 
+/** A request is shown to the registry so often at most, whatever it asks for. */
+const MAX_ROUNDS = 8;
+
 async function attempt(request: RegistryRequest, context: Context): Promise<RegistryResponse> {
-  const base = await context.endpoints.find(request.registry, request.signal);
+  const { signal } = request;
+  const base = await context.endpoints.find(request.registry, signal);
   const address = typeof request.url === 'string' ? new URL(request.url, base) : request.url;
-  for (let refreshed = false; ; refreshed = true) {
-    const { response, authorization } = await follow(request, address, base, context);
+  const login = context.auth.login(request.registry, request.scopes);
+  for (let round = 1; ; round += 1) {
+    const response = await follow(request, address, base, login, context);
     if (request.expect.includes(response.status)) return response;
-    const asked = response.status === 401 && response.url.origin === base.origin;
-    if (asked) {
-      authorization?.forget();
+    if (response.url.origin === base.origin) {
       const challenges = parseChallenges(response.headers['www-authenticate'] ?? []);
-      if (challenges.length > 0) context.auth.learn(request.registry, base, challenges, request.scopes);
-      if (!refreshed && !request.once) {
-        const next = await context.auth.authorize(request.registry, request.scopes, request.signal);
-        // The very same words would get the very same answer.
-        if (next !== undefined && next.value !== authorization?.value) {
+      const again = round < MAX_ROUNDS && !request.once;
+      if (wantsLogin(response.status, challenges)) {
+        const another = await login.refused({ base, challenges, again }, signal);
+        if (another && again) {
           discard(response);
           continue;
         }
@@ -157,16 +163,25 @@ async function attempt(request: RegistryRequest, context: Context): Promise<Regi
   }
 }
 
+/** RFC 6750 section 3.1 says 403 when a token allows too little; registries say 401. */
+function wantsLogin(status: number, challenges: readonly Challenge[]): boolean {
+  const lacking = challenges.some(({ parameters }) => parameters.get('error') === 'insufficient_scope');
+  return status === 401 || (status === 403 && lacking);
+}
+
 async function explain(
   response: RegistryResponse,
   request: RegistryRequest,
   context: Context,
 ): Promise<DogwoodError> {
   const error = await refusal(response, label(request), context.retry.clock(), movesTag(request));
+  // An address of the registry's own, an upload's session, that it does not know (any more): another can be had.
+  if (error.code === 'IMAGE_NOT_FOUND' && typeof request.url !== 'string') {
+    return new DogwoodError('REGISTRY_UNAVAILABLE', error.message, { cause: error.cause });
+  }
   if (error.kind.fault !== 'auth') return error;
-  return new DogwoodError(error.code, `${error.message}; ${await context.auth.identity(request.registry)}`, {
-    cause: error.cause,
-  });
+  const who = await context.auth.identity(request.registry, request.scopes);
+  return new DogwoodError(error.code, `${error.message}; ${who}`, { cause: error.cause });
 }
 
 /** Manifests put by their digest may be there already; under a tag they may meet one that must not move. */
@@ -184,16 +199,14 @@ async function follow(
   request: RegistryRequest,
   address: URL,
   base: URL,
+  login: Login,
   context: Context,
-): Promise<{ response: RegistryResponse; authorization: Authorization | undefined }> {
+): Promise<RegistryResponse> {
   let url = address;
   // A path is ours, below what the user named; an address came from the registry.
   let referrer = typeof request.url === 'string' ? undefined : base;
   for (let hops = 0; ; hops += 1) {
-    const authorization =
-      url.origin === base.origin
-        ? await context.auth.authorize(request.registry, request.scopes, request.signal)
-        : undefined;
+    const authorization = url.origin === base.origin ? await login.value(request.signal) : undefined;
     const answer = await context.http.request({
       method: request.method,
       url,
@@ -201,17 +214,17 @@ async function follow(
       headers: {
         'accept-encoding': 'identity',
         ...request.headers,
-        ...(authorization && { authorization: authorization.value }),
+        ...(authorization && { authorization }),
       },
       body: request.body,
       signal: request.signal,
     });
     const response = { ...answer, url };
-    if (!isRedirect(answer.status)) return { response, authorization };
-    if (request.body !== undefined && request.reopenable === false) return { response, authorization };
+    if (!isRedirect(answer.status)) return response;
+    if (request.body !== undefined && request.reopenable === false) return response;
     const isRead = request.method === 'GET' || request.method === 'HEAD';
     if (hops >= MAX_REDIRECTS || (!isRead && answer.status !== 307 && answer.status !== 308)) {
-      return { response, authorization };
+      return response;
     }
     discard(answer);
     referrer = url;

@@ -5,8 +5,10 @@ import { createDigester, type Digest, digestAlgorithm, digestOf } from '../oci/d
 import { MAX_DOCUMENT_BYTES } from '../oci/documents.ts';
 import { mismatch } from '../oci/verify.ts';
 import { discard, header } from './body.ts';
+import { changedOnTheWay } from './damage.ts';
 import type { RegistryClient } from './http.ts';
 import type { Repository } from './pull.ts';
+import { withRetries } from './retry.ts';
 import { pushScope } from './scope.ts';
 
 /** A manifest or index: whole, with the name its bytes have. */
@@ -43,15 +45,35 @@ export async function readManifest(content: Content, expected: Expectation, what
 /**
  * PUTs a manifest or index under a tag or its digest (distribution-spec, "Pushing Manifests").
  *
- * @throws BLOB_NOT_FOUND when the registry misses something that the manifest names; DIGEST_MISMATCH when it says
- *   that it keeps other bytes; REGISTRY_*
+ * @throws BLOB_NOT_FOUND when the registry misses something that the manifest names; TRANSFER_DAMAGED when it says
+ *   that it got other bytes; REGISTRY_*
  */
 export async function sendManifest(
+  client: RegistryClient,
+  repository: Repository,
+  reference: string,
+  document: Document,
+  signal?: AbortSignal,
+): Promise<void> {
+  await withRetries(
+    client.retry,
+    async () => {
+      try {
+        await sendOnce(client, repository, reference, document, signal);
+      } catch (error) {
+        throw digestAlgorithm(document.descriptor.digest) === 'sha256' ? changedOnTheWay(error) : error;
+      }
+    },
+    { signal },
+  );
+}
+
+async function sendOnce(
   client: RegistryClient,
   { registry, repository }: Repository,
   reference: string,
   { descriptor, bytes }: Document,
-  signal?: AbortSignal,
+  signal: AbortSignal | undefined,
 ): Promise<void> {
   const response = await client.send({
     method: 'PUT',

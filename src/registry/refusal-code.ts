@@ -36,6 +36,8 @@ const BY_CODE: ReadonlyMap<string, ErrorCode> = new Map([
 
 /** A refusal with one of these is trouble that passes, as go-containerregistry found (transport/error.go). */
 const TEMPORARY_CODES: ReadonlySet<string> = new Set(['BLOB_UPLOAD_INVALID', 'UNKNOWN', 'UNAVAILABLE']);
+/** The session of an upload is gone, as after a restart, or never was: said with 404 or 400. Another can be had. */
+const LOST_SESSION: ReadonlySet<string> = new Set(['BLOB_UPLOAD_UNKNOWN', 'BLOB_UPLOAD_INVALID']);
 /** Statuses below 500 that pass: Request Timeout, and nginx's word for a client that it believes gone. */
 const TEMPORARY_STATUSES: ReadonlySet<number> = new Set([408, 499]);
 /** Statuses from 500 on that will be the same next time: Not Implemented, HTTP Version, Network Authentication. */
@@ -73,12 +75,14 @@ export interface Refused {
   /** All that the answer said, as text. */
   readonly said: string;
   readonly isHtml: boolean;
+  /** The answer was cut short or damaged: what it would have said is not known. */
+  readonly isBroken: boolean;
   /** A manifest was to be put under a tag: the refusal may be about the tag, which is there and must not move. */
   readonly movesTag: boolean;
 }
 
 /** The code of our table that an answer deserves. Its words count only where its status leaves the question open. */
-export function refusalCode({ status, faults, said, isHtml, movesTag }: Refused): ErrorCode {
+export function refusalCode({ status, faults, said, isHtml, isBroken, movesTag }: Refused): ErrorCode {
   const code = byStatus(status);
   // Limits have words like those of a quota, and they pass.
   if (code === 'REGISTRY_RATE_LIMITED') return code;
@@ -91,7 +95,9 @@ export function refusalCode({ status, faults, said, isHtml, movesTag }: Refused)
   if (status >= 500 || status < 400) return code;
   const own = BY_CODE.get(first);
   if (own !== undefined) return own;
+  const isOpen = code === 'IMAGE_NOT_FOUND' || code === 'REGISTRY_REFUSED';
+  if (isOpen && (isBroken || LOST_SESSION.has(first))) return 'REGISTRY_UNAVAILABLE';
   if (code === 'REGISTRY_REFUSED' && TEMPORARY_CODES.has(first)) return 'REGISTRY_UNAVAILABLE';
-  if (isHtml && (code === 'IMAGE_NOT_FOUND' || code === 'REGISTRY_REFUSED')) return 'REGISTRY_PROTOCOL';
+  if (isHtml && isOpen) return 'REGISTRY_PROTOCOL';
   return code;
 }

@@ -26,10 +26,12 @@ export async function refusal(
   const text = await readSome(response, MAX_ERROR_BYTES);
   const { status } = response;
   const faults = faultsOf(text);
-  const isHtml = (header(response, 'content-type') ?? '').includes('html') || /^\s*</.test(text);
+  const type = header(response, 'content-type') ?? '';
+  const isHtml = type.includes('html') || /^\s*</.test(text);
   const said = faults.length > 0 ? faults.map(sayFault).join('; ') : isHtml ? 'a web page' : text;
   const retryAfter = parseRetryAfter(header(response, 'retry-after'), now);
-  const code = refusalCode({ status, faults, said, isHtml, movesTag });
+  const isBroken = response.body.errored !== null || (type.includes('json') && isNoJson(text));
+  const code = refusalCode({ status, faults, said, isHtml, isBroken, movesTag });
   return new DogwoodError(code, `${what}: ${status}${said.trim() === '' ? '' : ` ${printable(said)}`}`, {
     cause: new RegistryAnswer(status, faults),
     ...(retryAfter === undefined ? {} : { retryAfter }),
@@ -73,6 +75,16 @@ function faultsOf(text: string): readonly RegistryFault[] {
     message: typeof error.message === 'string' ? error.message : '',
     detail: error.detail,
   }));
+}
+
+function isNoJson(text: string): boolean {
+  if (text === '') return false;
+  try {
+    JSON.parse(text);
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -5,6 +5,7 @@ import type { Digest } from '../oci/digest.ts';
 import { canonicalRegistry } from '../oci/reference.ts';
 import type { PutOptions, PutResult } from '../oci/target.ts';
 import { discard, header } from './body.ts';
+import { changedOnTheWay } from './damage.ts';
 import type { RegistryClient, RegistryRequest, RegistryResponse } from './http.ts';
 import { type Repository, sizeOfContent } from './pull.ts';
 import { connectionFailure } from './refusal.ts';
@@ -70,7 +71,8 @@ async function sendWithRetries(upload: Upload, firstSession: URL | undefined): P
       // Somebody else brought the same blob meanwhile; registries answer the second one with all sorts of errors
       // (nexus-public#967, distribution#2077).
       if (size !== undefined) return result(upload, size, 'existing');
-      throw error;
+      // What left here was hashed. Of sha256 only: a registry need not know another, and says so in the same words.
+      throw (expected.digest ?? 'sha256:').startsWith('sha256:') ? changedOnTheWay(error) : error;
     }
   };
   const again = (error: unknown) => {

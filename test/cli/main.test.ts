@@ -308,6 +308,20 @@ describe('doctor', () => {
       registries: z.array(z.strictObject({ registry: z.string(), source: z.string(), ok: z.boolean() })),
       problem: z.string().nullable(),
     }),
+    network: z.strictObject({
+      proxies: z.array(z.strictObject({ variable: z.string(), address: z.string() })),
+      authorities: z.array(z.strictObject({ variable: z.string(), path: z.string(), ok: z.boolean() })),
+      hosts: z.array(
+        z.strictObject({
+          host: z.string(),
+          authorities: z.number(),
+          clientCertificate: z.boolean(),
+          insecure: z.boolean(),
+          problem: z.string().nullable(),
+        }),
+      ),
+      allowOutbound: z.array(z.string()),
+    }),
   });
 
   test('names engines and credentials, and no secret', async () => {
@@ -385,6 +399,46 @@ describe('doctor', () => {
     expect(await config()).toMatchObject({ word: 'ok', found: true, ok: true });
     await writeFile(path, 'x');
     expect(await config()).toMatchObject({ word: 'broken', found: true, ok: false });
+  });
+
+  test('shows how registries are reached, without a password', async () => {
+    const own = join(folder, '.config', 'containers', 'certs.d', 'certs.example:5000');
+    await mkdir(own, { recursive: true });
+    await writeFile(join(own, 'ca.crt'), 'pem');
+    const path = join(folder, '.config', 'dogwood', 'config.toml');
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(join(folder, 'ca.pem'), 'pem');
+    const lines = ['allow-outbound = ["auth.internal"]', 'insecure-registries = ["10.0.0.5:5000"]'];
+    const hosts = [
+      '[hosts."a.example"]',
+      `ca = "${folder}/ca.pem"`,
+      '[hosts."b.example"]',
+      'ca = "none.pem"',
+    ];
+    await writeFile(path, [...lines, ...hosts].join('\n'));
+    const environment = {
+      HTTPS_PROXY: 'http://me:s3cret@proxy.example:3128',
+      SSL_CERT_FILE: `${folder}/gone`,
+    };
+    const [json, text] = [await run(['doctor', '--json'], environment), await run(['doctor'], environment)];
+    const { network } = document.parse(JSON.parse(json.stdout));
+    const nothing = { authorities: 0, clientCertificate: false, insecure: false, problem: null };
+    expect(network).toMatchObject({
+      proxies: [{ variable: 'HTTPS_PROXY', address: 'http://proxy.example:3128' }],
+      authorities: [{ variable: 'SSL_CERT_FILE', path: `${folder}/gone`, ok: false }],
+      allowOutbound: ['auth.internal'],
+    });
+    expect(network.hosts).toEqual(
+      expect.arrayContaining([
+        { ...nothing, host: '10.0.0.5:5000', insecure: true },
+        { ...nothing, host: 'a.example', authorities: 1 },
+        { ...nothing, host: 'b.example', problem: expect.stringContaining('none.pem cannot be read') },
+        { ...nothing, host: 'certs.example:5000', authorities: 1 },
+      ]),
+    );
+    expect(text.stdout).toMatch(/ok +a\.example +authorities in 1 file/);
+    expect(text.stdout).toMatch(/set +HTTPS_PROXY +http:\/\/proxy\.example:3128/);
+    expect(json.stdout + text.stdout).not.toContain('s3cret');
   });
 
   test('a home that cannot be written is what it ends with', async () => {

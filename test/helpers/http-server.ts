@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Server as NetServer, Socket } from 'node:net';
+import type { TlsOptions } from 'node:tls';
 import { onTestFinished } from 'vitest';
 
 export interface SeenRequest {
@@ -24,7 +25,7 @@ export interface TestServer {
 }
 
 /** An HTTP server on a free loopback port that ends, with all its connections, when the test does. */
-export async function serve(handler: Handler, tls?: { key: string; cert: string }): Promise<TestServer> {
+export async function serve(handler: Handler, tls?: TlsOptions): Promise<TestServer> {
   const requests: SeenRequest[] = [];
   const listener = async (request: IncomingMessage, response: ServerResponse) => {
     const { method = '', url = '', headers } = request;

@@ -227,6 +227,89 @@ describe('createHttpClient, when things go wrong', () => {
   });
 });
 
+describe('createHttpClient, when an answer never ends', () => {
+  /** A byte every few milliseconds, for ever. */
+  const drip = (response: NodeJS.WritableStream) => {
+    const timer = setInterval(() => response.write('x'), 4);
+    onTestFinished(() => clearInterval(timer));
+  };
+
+  it('wants more of its body than a byte now and then', async () => {
+    const server = await serve((_, response) => drip(response));
+    const { body } = await client({ idleTimeout: 300 }).request(get(server.url));
+    await expect(buffer(body)).rejects.toMatchObject({
+      kind: 'timeout',
+      message: expect.stringContaining('stalled'),
+    });
+  });
+
+  it('wants the whole of a document in time, however fast it comes', async () => {
+    const server = await serve((_, response) => {
+      const timer = setInterval(() => response.write(Buffer.alloc(4096)), 4);
+      onTestFinished(() => clearInterval(timer));
+    });
+    const { body, limitTime } = await client({ documentTimeout: 60 }).request(get(server.url));
+    limitTime();
+    await expect(buffer(body)).rejects.toMatchObject({
+      kind: 'timeout',
+      message: expect.stringContaining('takes too long'),
+    });
+  });
+
+  it('gives a slow blob the time it needs', async () => {
+    const server = await serve((_, response) => {
+      let left = 120;
+      const timer = setInterval(() => {
+        left -= 1;
+        if (left >= 0) response.write(Buffer.alloc(1024));
+        else response.end();
+      }, 4);
+      onTestFinished(() => clearInterval(timer));
+    });
+    const { body } = await client({ idleTimeout: 300, documentTimeout: 30 }).request(get(server.url));
+    expect((await buffer(body)).length).toBe(120 * 1024);
+  });
+
+  it('wants headers that end, in size and in time', async () => {
+    const long = await listenForTest(
+      createServer((socket) => {
+        socket.write('HTTP/1.1 200 OK\r\n');
+        for (let line = 0; line < 1000; line += 1) socket.write(`X-${line}: ${'x'.repeat(50)}\r\n`);
+      }),
+    );
+    await expect(client().request(get(`http://${long}`))).rejects.toMatchObject({
+      kind: 'protocol',
+      message: expect.stringContaining('headers of its answer are too long'),
+    });
+    const slow = await listenForTest(
+      createServer((socket) => {
+        socket.write('HTTP/1.1 200 OK\r\nX: ');
+        drip(socket);
+      }),
+    );
+    await expect(client({ headersTimeout: 60 }).request(get(`http://${slow}`))).rejects.toMatchObject({
+      kind: 'timeout',
+    });
+  });
+});
+
+describe('createHttpClient, when no connection is free', () => {
+  it('stops waiting for one when asked to', async () => {
+    const server = await serve(() => {});
+    const http = client({ socketsPerHost: 1 });
+    const [first, second] = [new AbortController(), new AbortController()];
+    const busy = http.request({ ...get(server.url), signal: first.signal });
+    await vi.waitFor(() => expect(server.requests).toHaveLength(1));
+    const queued = http.request({ ...get(server.url), signal: second.signal });
+    const reason = new Error('enough');
+    setTimeout(() => second.abort(reason), 30);
+    await expect(queued).rejects.toBe(reason);
+    first.abort(reason);
+    await expect(busy).rejects.toBe(reason);
+    expect(server.requests).toHaveLength(1);
+  });
+});
+
 describeWith(['openssl'], 'createHttpClient, with TLS', () => {
   it('trusts what it is told to trust, and nothing else', async () => {
     const own = await selfSigned();

@@ -165,6 +165,41 @@ describe('copy', () => {
     expect(await to.resolve('v1')).toBeUndefined();
   });
 
+  describe('from a registry', () => {
+    /** As from a registry: the first layer comes with these in place of its bytes, one after the other. */
+    async function damagedIn(turns: readonly number[]) {
+      const from = createMemoryTarget();
+      const image = await putSmallImage(from);
+      const left = [...turns];
+      const damaged: Target = {
+        ...from,
+        origin: () => ({ registry: 'registry.example', repository: 'app' }),
+        async open(descriptor, options) {
+          const fill = descriptor.digest === image.layers[0]?.digest ? left.shift() : undefined;
+          if (fill === undefined) return await from.open(descriptor, options);
+          return Readable.from([Buffer.alloc(descriptor.size, fill)], { objectMode: false });
+        },
+      };
+      return { damaged, image, left };
+    }
+
+    it('asks again for what was damaged on its way', async () => {
+      const { damaged, image } = await damagedIn([1]);
+      const to = createMemoryTarget();
+      await copy(damaged, to, image.descriptor);
+      expect(await to.has(image.descriptor)).toBe(true);
+    });
+
+    it.each([
+      ['the same wrong bytes twice are what it holds', [1, 1], 'DIGEST_MISMATCH'],
+      ['other wrong bytes are damage on the way, which may pass', [1, 2], 'TRANSFER_DAMAGED'],
+    ])('%s', async (_what, turns, code) => {
+      const { damaged, image, left } = await damagedIn([...turns, 3]);
+      await expect(copy(damaged, createMemoryTarget(), image.descriptor)).rejects.toMatchObject({ code });
+      expect(left).toEqual([3]);
+    });
+  });
+
   it('fails with what failed first, when nothing runs any more', async () => {
     const from = createMemoryTarget();
     const { descriptor, images } = await putSmallIndex(from, PLATFORMS);

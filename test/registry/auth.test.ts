@@ -33,7 +33,7 @@ function clientWith(
     http,
     credentials,
     ...options,
-    retry: { baseDelay: 1, attempts: 2, ...retry },
+    retry: { baseDelay: 1, attempts: 2, sleep: async () => {}, ...retry },
   });
 }
 

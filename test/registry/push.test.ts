@@ -224,6 +224,13 @@ describe('an upload that breaks', () => {
     ]);
   });
 
+  it('starts over when the registry does not know its own session any more, in whatever words', async () => {
+    const server = await registry({ PUT: inTurn(answer(404), answer(201)) });
+    const result = await targetAt(server.host).put(bytesContent(bytes), descriptor);
+    expect(result.outcome).toBe('sent');
+    expect(server.lines().filter((line) => line.startsWith('POST'))).toHaveLength(2);
+  });
+
   it('is not tried again with a source that can be read once', async () => {
     const server = await registry({ PUT: answer(503) });
     const { content, count } = counted(bytes, { reopenable: false });
@@ -269,8 +276,8 @@ describe('an upload that breaks', () => {
   });
 
   it.each([
-    ['DIGEST_INVALID', 400, 'DIGEST_MISMATCH'],
-    ['SIZE_INVALID', 400, 'SIZE_MISMATCH'],
+    ['DIGEST_INVALID', 400, 'TRANSFER_DAMAGED'],
+    ['SIZE_INVALID', 400, 'TRANSFER_DAMAGED'],
     ['DENIED', 403, 'REGISTRY_DENIED'],
     ['UNSUPPORTED', 405, 'REGISTRY_REFUSED'],
   ])('%s (%i) is %s, in the registry’s own words', async (code, status, expected) => {
@@ -286,7 +293,7 @@ describe('an upload that breaks', () => {
       PUT: answer(201, { 'docker-content-digest': blobOf('other').descriptor.digest }),
     });
     await expect(targetAt(server.host).put(bytesContent(bytes), descriptor)).rejects.toMatchObject({
-      code: 'DIGEST_MISMATCH',
+      code: 'TRANSFER_DAMAGED',
     });
   });
 
@@ -383,7 +390,7 @@ describe('a manifest on its way into a registry', () => {
     [
       'other bytes',
       answer(201, { 'docker-content-digest': blobOf('x').descriptor.digest }),
-      'DIGEST_MISMATCH',
+      'TRANSFER_DAMAGED',
     ],
     ['an invalid manifest', answer(400, json, fault('MANIFEST_INVALID')), 'REGISTRY_REFUSED'],
   ])('tells of %s', async (_what, put, code) => {

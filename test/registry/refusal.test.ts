@@ -38,6 +38,24 @@ describe('refusal', () => {
     },
   );
 
+  it('takes an answer whose words are damaged for trouble that may pass, whatever they would have been', async () => {
+    const whole = fault('DIGEST_INVALID', 'no');
+    expect(await codeOf(400, whole)).toBe('DIGEST_MISMATCH');
+    const json = { 'content-type': ['application/json'] };
+    const coded = async (status: number, text: string) =>
+      (await refusal(response(status, text, json), 'it', 0)).code;
+    expect(await coded(400, whole.slice(0, -2))).toBe('REGISTRY_UNAVAILABLE');
+    expect(await coded(400, `?${whole.slice(1)}`)).toBe('REGISTRY_UNAVAILABLE');
+    expect(await coded(403, whole.slice(0, -2))).toBe('REGISTRY_DENIED');
+  });
+
+  it.each(['BLOB_UPLOAD_UNKNOWN', 'BLOB_UPLOAD_INVALID'])(
+    'takes an upload session that is gone (404 %s) for trouble that may pass, not for a missing image',
+    async (code) => {
+      expect(await codeOf(404, fault(code))).toBe('REGISTRY_UNAVAILABLE');
+    },
+  );
+
   it.each([
     [
       'Harbor',

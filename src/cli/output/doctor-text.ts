@@ -5,7 +5,7 @@ import { indent } from './result-text.ts';
 
 /** What the machine can do, for people. */
 export function doctorText(document: DoctorDocument): string {
-  const { node, home, config, strategies, engines, credentials } = document;
+  const { node, home, config, strategies, engines, credentials, network } = document;
   const free = home.free === null ? '' : `, ${formatBytes(home.free)} free`;
   const machine = [
     [mark(node.ok), 'node', `${node.version}${node.ok ? '' : `, needs ${node.needed} or later`}`],
@@ -37,7 +37,24 @@ export function doctorText(document: DoctorDocument): string {
       logins,
       credentials.problem ?? 'none: registries are spoken to as anybody',
     ),
+    ...section('Network', networkRows(network), 'straight to every host, with no certificates of its own'),
   ].join('\n')}\n`;
+}
+
+function networkRows({ proxies, authorities, hosts, allowOutbound }: DoctorDocument['network']): string[][] {
+  return [
+    ...proxies.map(({ variable, address }) => ['set', variable, address]),
+    ...authorities.map(({ variable, path, ok }) => [ok ? 'set' : 'missing', variable, path]),
+    ...hosts.map(({ host, authorities: files, clientCertificate, insecure, problem }) => {
+      const what = [
+        files === 0 ? '' : `authorities in ${files} ${files === 1 ? 'file' : 'files'}`,
+        clientCertificate ? 'a client certificate' : '',
+        insecure ? 'certificates are not checked' : '',
+      ];
+      return [mark(problem === null), host, problem ?? what.filter((part) => part !== '').join(', ')];
+    }),
+    ...allowOutbound.map((entry) => ['allowed', entry, 'servers may lead there']),
+  ];
 }
 
 function section(title: string, rows: readonly (readonly string[])[], empty = 'none'): string[] {

@@ -28,7 +28,7 @@ export function mount(exchange: Exchange, name: string, guard: Guard): boolean {
     return true;
   }
   // Asked for in the same token; Docker Hub opens a session where it is not there.
-  if (from !== null && p02 === 'needs-pull' && !guard.admit(exchange, from, ['pull'])) return true;
+  if (from !== null && p02 !== undefined && !guard.admit(exchange, from, ['pull'])) return true;
   if (p05 === 'never' || (p05 === 'unreferenced' && !isReferenced(source, digest))) return false;
   repositoryOf(registry.state, name).blobs.set(digest, bytes);
   answer(exchange, 201, { location: `/v2/${name}/blobs/${digest}`, 'docker-content-digest': digest });

@@ -25,6 +25,8 @@ it('a mount brings pull on its source in the same token, the push scope first', 
     .filter(({ place }) => place === 'token')
     .map(({ query }) => new URLSearchParams(query).getAll('scope'));
   expect(scopes).toContainEqual(['repository:team/app:pull,push', 'repository:base/debian:pull']);
+  // From the beginning, not when it was refused.
+  expect(registry.requests.filter(({ place, status }) => place === 'upload' && status === 401)).toEqual([]);
 });
 
 it.each(['needs-pull', 'refuses-token'] as const)(
