@@ -231,6 +231,8 @@ export const ERRORS = {
   HEROKU_UNAVAILABLE: infra('Heroku has trouble (status.heroku.com); run the command again later.'),
   HEROKU_PROTOCOL: infra('What answers there is not the Platform API as it is documented.', false),
 
+  MIGRATION_FOLDER_UNUSABLE: user('Name a folder that can be written with --out.'),
+
   // sources behind a URL
   FETCH_FAILED: infra('Check the address, and that its server answers from this machine.'),
   FETCH_DENIED: auth(

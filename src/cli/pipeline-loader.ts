@@ -1,3 +1,4 @@
+import type { runPlan } from '../heroku-import/run-plan.ts';
 import type { runBuild } from '../pipeline/build.ts';
 import type { copyImage } from '../pipeline/copy.ts';
 import type { inspectImage } from '../pipeline/inspect.ts';
@@ -15,6 +16,7 @@ export interface PipelineLoader {
   inspectImage(): Promise<typeof inspectImage>;
   validateImage(): Promise<typeof validateImage>;
   loadIntoDocker(): Promise<typeof loadIntoDocker>;
+  planMigration(): Promise<typeof runPlan>;
 }
 
 export const pipelineLoader: PipelineLoader = {
@@ -25,4 +27,5 @@ export const pipelineLoader: PipelineLoader = {
   inspectImage: async () => (await import('../pipeline/inspect.ts')).inspectImage,
   validateImage: async () => (await import('../pipeline/validate.ts')).validateImage,
   loadIntoDocker: async () => (await import('../pipeline/run.ts')).loadIntoDocker,
+  planMigration: async () => (await import('../heroku-import/run-plan.ts')).runPlan,
 };

@@ -17,6 +17,7 @@ const LOADERS: Readonly<Record<'build' | (typeof COMMANDS)[number]['name'], () =
   push: async () => (await import('./commands/push.ts')).createPushCommand,
   copy: async () => (await import('./commands/copy.ts')).createCopyCommand,
   run: async () => (await import('./commands/run.ts')).createRunCommand,
+  heroku: async () => (await import('./commands/heroku.ts')).createHerokuCommand,
   doctor: async () => (await import('./commands/doctor.ts')).createDoctorCommand,
 };
 

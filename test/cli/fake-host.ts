@@ -73,6 +73,7 @@ export function createFakeHost(options: FakeHostOptions) {
       inspectImage: notGiven,
       validateImage: notGiven,
       loadIntoDocker: notGiven,
+      planMigration: notGiven,
       ...options.pipeline,
     },
   };

@@ -24,22 +24,24 @@ export function createRateGate(options: {
   const { clock, sleep } = options.retry;
   const limit = pLimit(CONCURRENCY);
   let pausedUntil = 0;
+  let pauses = 0;
   const pause = (milliseconds: number) => {
-    const until = clock() + milliseconds;
-    // Several are refused at once; one pause is told of.
-    if (pausedUntil <= clock()) options.onWait?.({ milliseconds });
-    pausedUntil = Math.max(pausedUntil, until);
+    pauses += 1;
+    pausedUntil = clock() + milliseconds;
+    options.onWait?.({ milliseconds });
   };
   const once = async <T>(call: () => Promise<T>, signal: AbortSignal): Promise<T> => {
     for (;;) {
       for (let left = pausedUntil - clock(); left > 0; left = pausedUntil - clock())
         await sleep(left, signal);
       signal.throwIfAborted();
+      const before = pauses;
       try {
         return await call();
       } catch (error) {
         if (!(error instanceof DogwoodError) || error.code !== 'HEROKU_RATE_LIMITED') throw error;
-        pause(error.retryAfter === undefined ? PAUSE_MS : error.retryAfter * 1000);
+        // Of several that were on their way together, all are refused: that is one pause.
+        if (pauses === before) pause(error.retryAfter === undefined ? PAUSE_MS : error.retryAfter * 1000);
       }
     }
   };
