@@ -203,10 +203,18 @@ export const ERRORS = {
     409,
   ),
 
+  // uploads
+  CONTENT_LOST: infra(
+    'Build or push again; if it happens often, look at when the garbage collection of the registry runs.',
+  ),
+
   // registries: what lies between
   TRANSFER_DAMAGED: infra(
     'The bytes changed on their way: try again, and look at what lies between here and the registry (a proxy?).',
   ),
+
+  // the pull-only registry
+  LISTEN_FAILED: infra('Name another address with --listen HOST:PORT; port 0 takes any that is free.', false),
 
   // Heroku's Platform API
   HEROKU_TOKEN_MISSING: auth(

@@ -13,7 +13,7 @@ import type { PlanContext } from '../src/builders/builder.ts';
 import { builders } from '../src/builders/index.ts';
 import { asDogwoodError, DogwoodError } from '../src/errors.ts';
 import { chosenBuilder, detect } from '../src/pipeline/detect.ts';
-import { planContext, planDocument } from '../src/pipeline/plan.ts';
+import { planContext, planDocument, plannedDestinations } from '../src/pipeline/plan.ts';
 import { withSession } from '../src/pipeline/session.ts';
 import { STRATEGIES } from '../src/plan/request.ts';
 import { startCommand } from './helpers/command.ts';
@@ -72,7 +72,11 @@ async function plan(name: string) {
       const { strategy, candidates } = detection;
       try {
         const chosen = chosenBuilder(detection, builders, opened);
-        return { strategy, document: planDocument(detection, await chosen.plan(opened, request, context)) };
+        const plan = await chosen.plan(opened, request, context);
+        return {
+          strategy,
+          document: planDocument(detection, plan, plannedDestinations(request, opened, plan)),
+        };
       } catch (error) {
         return { strategy, ...failed(error), document: { candidates, error: failed(error).error } };
       }

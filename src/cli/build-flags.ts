@@ -16,9 +16,10 @@ export function createSourceCommand() {
   return new Command()
     .argument('[SOURCE]', 'a path, a URL, - for standard input, or TRANSPORT:IMAGE', '.')
     .addOption(
-      new Option('-t, --tag <[region=]ref>', 'registry to send the image to (repeatable)').argParser(
-        collect((text) => parseDestination('--tag', text)),
-      ),
+      new Option(
+        '-t, --tag <[region=]ref>',
+        'registry to send the image to; fra=:TAG for a configured region, :TAG for all (repeatable)',
+      ).argParser(collect((text) => parseDestination('--tag', text))),
     )
     .option('-o, --output <to>', 'one more place for the image: oci:DIR[:TAG], oci-archive:FILE, ...')
     .addOption(

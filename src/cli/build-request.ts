@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { createReadStream } from 'node:fs';
 import { DogwoodError } from '../errors.ts';
 import { isProcessType } from '../plan/procfile.ts';
-import type { BuildRequest } from '../plan/request.ts';
+import type { BuildRequest, Quorum } from '../plan/request.ts';
 import type { SourceFlags } from './build-flags.ts';
 import { parseEnvFile, VARIABLE_NAME } from './env-file.ts';
 import { badValue } from './flag-values.ts';
@@ -18,7 +18,7 @@ const DEFAULT_PLATFORM = { os: 'linux', architecture: 'amd64' } as const;
  */
 export async function createBuildRequest(
   source: string,
-  flags: SourceFlags,
+  flags: SourceFlags & { readonly quorum?: Quorum | undefined },
   config: UserConfig,
   environment: CliHost['environment'],
 ): Promise<BuildRequest> {
@@ -26,6 +26,8 @@ export async function createBuildRequest(
     source,
     strategy: flags.strategy,
     destinations: flags.tag ?? [],
+    regions: config.regions,
+    quorum: flags.quorum,
     output: flags.output,
     base: flags.base,
     stack: flags.stack,

@@ -1,5 +1,12 @@
 import { DogwoodError } from '../errors.ts';
-import { type Destination, PERMISSIONS, type Permission, type SecretSource } from '../plan/request.ts';
+import { REGION_NAME } from '../plan/region-name.ts';
+import {
+  type Destination,
+  PERMISSIONS,
+  type Permission,
+  type Quorum,
+  type SecretSource,
+} from '../plan/request.ts';
 
 /** A flag's value that cannot be read. */
 export function badValue(flag: string, value: string, expected: string): DogwoodError {
@@ -41,21 +48,23 @@ export function parsePair(flag: string, text: string): [string, string] {
   return [text.slice(0, sign), text.slice(sign + 1)];
 }
 
-const REGION = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/;
-
-/** `[REGION=]REF`; the reference itself is read where the registry is known. Throws USAGE. */
+/**
+ * `[REGION=]REF`, `REGION=:TAG` for what is configured for a region, `:TAG` for all that are configured. Nothing
+ * behind the sign is refused, for it is most often a shell variable that is not set. The reference itself is read
+ * where the registry is known. Throws USAGE.
+ */
 export function parseDestination(flag: string, text: string): Destination {
   const sign = text.indexOf('=');
   const reference = text.slice(sign + 1);
-  if (reference === '') throw badValue(flag, text, 'write it as [REGION=]HOST/REPOSITORY[:TAG]');
-  if (sign === -1) return { reference };
-  const region = text.slice(0, sign);
-  if (!REGION.test(region)) throw badValue(flag, text, 'a region is letters, digits, _, - and .');
-  return { region, reference };
+  const region = sign === -1 ? undefined : text.slice(0, sign);
+  if (region !== undefined && !REGION_NAME.test(region)) {
+    throw badValue(flag, text, 'a region is letters, digits, _, - and .');
+  }
+  if (reference === '' || reference === ':')
+    throw badValue(flag, text, 'write it as [REGION=]HOST/REPOSITORY[:TAG]');
+  const place = region === undefined ? {} : { region };
+  return reference.startsWith(':') ? { ...place, tag: reference.slice(1) } : { ...place, reference };
 }
-
-/** How many regions must have the image for the command to have succeeded. */
-export type Quorum = 'any' | 'all' | number;
 
 /** `any`, `all` or a number. Throws USAGE. */
 export function parseQuorum(flag: string, text: string): Quorum {

@@ -1,6 +1,6 @@
+import type { Quorum } from '../plan/request.ts';
 import type { ResultReference } from '../plan/result.ts';
 import { exitCodeOf } from './failure.ts';
-import type { Quorum } from './flag-values.ts';
 
 /**
  * The exit code for what became of each registry: 0 when enough of them have the image, else the one that all

@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { DEFAULT_SLUG_LIMITS } from '../builders/slug/limits.ts';
 import type { NetworkSettings } from '../net/settings.ts';
 import { readToml } from '../plan/files/document.ts';
+import { userRegions } from '../plan/files/regions.ts';
+import type { RegionRegistry } from '../plan/request.ts';
 import { parseSize } from './flag-values.ts';
 import { allowSchema, hostSettings, hostsSchema } from './user-config-hosts.ts';
 
@@ -16,6 +18,8 @@ export interface UserConfig {
   readonly allowOutbound: readonly string[];
   /** Limits of the archive reader, by name. */
   readonly limits: Readonly<Record<string, number>>;
+  /** The nearest first. */
+  readonly regions: readonly RegionRegistry[];
 }
 
 const LIMIT_NAMES = Object.keys(DEFAULT_SLUG_LIMITS);
@@ -48,6 +52,7 @@ const schema = z.strictObject({
       }
     })
     .default({}),
+  regions: userRegions,
 });
 
 /** The config file's text, checked. Throws CONFIG_INVALID naming `path`, the line and what is wrong there. */
@@ -55,6 +60,7 @@ export function parseUserConfig(text: string, path: string): UserConfig {
   const {
     stacks,
     limits,
+    regions,
     hosts,
     'insecure-registries': insecureRegistries,
     'allow-outbound': allowOutbound,
@@ -66,5 +72,6 @@ export function parseUserConfig(text: string, path: string): UserConfig {
     insecureRegistries: [...insecureRegistries, ...insecure],
     hosts: hostSettings(hosts, path),
     allowOutbound,
+    regions,
   };
 }

@@ -8,6 +8,7 @@ const EMPTY: UserConfig = {
   hosts: {},
   allowOutbound: [],
   limits: {},
+  regions: [],
 };
 
 /**

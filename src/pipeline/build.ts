@@ -6,6 +6,7 @@ import type { BuildRequest } from '../plan/request.ts';
 import type { BuildResult, ResultWarning } from '../plan/result.ts';
 import { deliver } from './deliver.ts';
 import { describeBuilt } from './describe.ts';
+import { asksProject, isOwnTree, ownRegions } from './destinations.ts';
 import { chosenBuilder, detect } from './detect.ts';
 import type { PipelineEnvironment } from './environment.ts';
 import { directPlace } from './place.ts';
@@ -84,16 +85,18 @@ function createProgress(environment: PipelineEnvironment): Progress {
 async function build(request: BuildRequest, session: Session, progress: Progress): Promise<BuildResult> {
   const { clock, emit, logger } = session.environment;
   const start = clock();
-  const [{ source, places }] = await progress.step('source', async () => ({
-    // Places first: a destination that cannot be is found before any work is done.
-    places: await openPlaces(request, session),
-    source: await session.openSource(request.source),
-  }));
+  const [{ source, asked }] = await progress.step('source', () => openSourceAndPlaces(request, session));
   const context = planContext(session, request);
   const [builder, detectTime] = await progress.step('detect', async () =>
     chosenBuilder(await detect(source, request, builders, context), builders, source),
   );
-  const [plan] = await progress.step('plan', () => builder.plan(source, request, context));
+  const [{ plan, places }] = await progress.step('plan', async () => {
+    const plan = await builder.plan(source, request, context);
+    return {
+      plan,
+      places: asked ?? (await openPlaces(request, session, ownRegions(source, plan.project))),
+    };
+  });
   for (const { message } of plan.project?.problems ?? []) {
     emit({ type: 'warning', code: 'PROJECT_FILE', message });
   }
@@ -125,4 +128,12 @@ async function build(request: BuildRequest, session: Session, progress: Progress
     timings: { detect: detectTime, build: buildTime, push: pushTime, total: Math.round(clock() - start) },
     warnings: progress.warnings,
   };
+}
+
+/** Places as soon as they are known: a destination that cannot be is found before any work is done. */
+async function openSourceAndPlaces(request: BuildRequest, session: Session) {
+  const before = asksProject(request) ? undefined : await openPlaces(request, session);
+  const source = await session.openSource(request.source);
+  if (before !== undefined || isOwnTree(source)) return { source, asked: before };
+  return { source, asked: await openPlaces(request, session) };
 }

@@ -1,7 +1,10 @@
 import type { CopyEvent } from '../oci/copy.ts';
 import type { Emit } from '../plan/events.ts';
 
-/** Tells of a copy's bytes as one transfer: its total grows as blobs are found. */
+/**
+ * Tells of a copy's bytes as one transfer. Its total grows as blobs are found and shrinks again by those that were
+ * there already, so that what is told is what passes.
+ */
 export function copyEvents(transfer: string, emit: Emit): (event: CopyEvent) => void {
   let bytes = 0;
   let total = 0;
@@ -18,9 +21,11 @@ export function copyEvents(transfer: string, emit: Emit): (event: CopyEvent) => 
       bytes += event.count;
       progress(false);
     } else if (event.type === 'done') {
-      // What was there already counts as passed; what was sent twice in a retry counts once.
-      bytes += size - (counted.get(digest) ?? 0);
-      counted.set(digest, size);
+      const passed = event.outcome === 'sent' ? size : 0;
+      // What was sent twice in a retry counts once.
+      bytes += passed - (counted.get(digest) ?? 0);
+      counted.set(digest, passed);
+      total += passed - size;
       progress(bytes === total);
     }
   };

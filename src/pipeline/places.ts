@@ -1,44 +1,56 @@
 import { DogwoodError } from '../errors.ts';
-import { formatReference, parseReference, type Reference, withDefaultTag } from '../oci/reference.ts';
-import type { BuildRequest, Destination } from '../plan/request.ts';
-import { isImageSource } from '../source/open-source.ts';
+import type { ProjectRegion } from '../plan/project.ts';
+import type { BuildRequest, Quorum } from '../plan/request.ts';
+import type { Sourced } from '../plan/sourced.ts';
+import { appName } from './app-name.ts';
+import { buildDestinations, type RegistryDestination, taggedReference } from './destinations.ts';
 import { type ImageName, parseImageName } from './image-name.ts';
 import type { Place, RegistryPlace } from './place.ts';
 import type { Session } from './session.ts';
 import { openWritable } from './writable.ts';
 
 /**
- * Where a build's image goes: every `-t`, the `-o`; with neither, the local store under the source's name.
- * Throws REFERENCE_INVALID, TRANSPORT_UNKNOWN, and what opening a layout throws.
+ * Where a build's image goes: every `-t`, the `-o`; with neither, the regions that the project names a registry for, or
+ * else the local store under the source's name.
+ *
+ * @throws REFERENCE_INVALID, TRANSPORT_UNKNOWN, USAGE, and what opening a layout throws
  */
-export async function openPlaces(request: BuildRequest, session: Session): Promise<readonly Place[]> {
-  const places: Place[] = request.destinations.map((destination) => registryPlace(destination, session));
+export async function openPlaces(
+  request: BuildRequest,
+  session: Session,
+  project: readonly Sourced<ProjectRegion>[] = [],
+): Promise<readonly Place[]> {
+  const { registries, placements } = buildDestinations(request, project);
+  requireQuorum(request.quorum, registries);
+  const places: Place[] = registries.map((destination) => registryPlace(destination, session));
+  for (const { value } of places.length > 0 ? placements : []) {
+    const message = `region ${value} has no registry here: nothing is pushed there`;
+    session.environment.emit({ type: 'note', step: 'plan', message });
+  }
   if (request.output !== undefined)
     places.push(await openPlace(parseImageName(request.output, 'registry'), session));
   if (places.length > 0) return places;
-  return [{ kind: 'store', target: await session.openStore(), tag: `${localName(request.source)}:latest` }];
+  return [{ kind: 'store', target: await session.openStore(), tag: localName(request.source) }];
 }
 
-/** Throws REFERENCE_INVALID. */
-export function registryPlace(destination: Destination, session: Session): RegistryPlace {
-  const text = destination.reference.replace(/^docker:\/\//, '');
-  // As a reference, oci:DIR is the tag DIR of Docker Hub's library/oci: a private image would set out for there.
-  if (isImageSource(text) && !/^[a-z-]+:\d+\//.test(text)) {
-    throw new DogwoodError('REFERENCE_INVALID', `${JSON.stringify(text.slice(0, 160))} is no registry`, {
-      hint: 'Only registries are pushed to; `build -o` and `build copy` take the other places.',
-    });
-  }
-  return placeIn(parseReference(text), destination.region ?? null, session);
+/** What an image is called in the local store that goes nowhere else. */
+export function localName(source: string): string {
+  return `${appName(source)}:latest`;
 }
 
-function placeIn(named: Reference, region: string | null, session: Session): RegistryPlace {
-  if (named.digest !== undefined) {
-    throw new DogwoodError(
-      'REFERENCE_INVALID',
-      `${formatReference(named)} names a digest; an image is pushed to a tag`,
-    );
-  }
-  const reference = withDefaultTag(named);
+/** Throws USAGE when more registries are to have the image than there are. */
+export function requireQuorum(quorum: Quorum | undefined, registries: readonly RegistryDestination[]): void {
+  if (typeof quorum !== 'number' || quorum <= registries.length) return;
+  throw new DogwoodError(
+    'USAGE',
+    `--quorum ${quorum}: the image goes to ${registries.length === 1 ? 'one registry' : `${registries.length} registries`}`,
+  );
+}
+
+export function registryPlace(
+  { region, reference }: Pick<RegistryDestination, 'region' | 'reference'>,
+  session: Session,
+): RegistryPlace {
   return {
     kind: 'registry',
     region,
@@ -50,28 +62,6 @@ function placeIn(named: Reference, region: string | null, session: Session): Reg
 
 /** One place by its name with transport. */
 export async function openPlace(name: ImageName, session: Session): Promise<Place> {
-  if (name.transport === 'registry') return placeIn(name.reference, null, session);
-  return openWritable(name, session);
-}
-
-/** `app.tgz` is `app`, and so are `oci:app:v1` and standard input. */
-function localName(source: string): string {
-  const file =
-    nameOf(source)
-      .split('/')
-      .findLast((part) => part !== '' && part !== '.') ?? '';
-  const name = file
-    .toLowerCase()
-    .replace(/\.(?:tar|tgz|tar\.gz|tar\.zst|slug)$/, '')
-    .replace(/[^a-z0-9._-]+/g, '-')
-    .replace(/^[._-]+|[._-]+$/g, '');
-  return name === '' ? 'app' : name;
-}
-
-/** The part of a source that is a name: no transport, tag, digest or query. */
-function nameOf(source: string): string {
-  if (!isImageSource(source)) return source.replace(/^https?:\/\/[^/]*/, '').replace(/[?#].*$/, '');
-  const image = parseImageName(source, 'registry');
-  if (image.transport === 'registry') return image.reference.repository;
-  return 'path' in image ? image.path : image.name.replace(/(?::[^/]*|@.*)$/, '');
+  if (name.transport !== 'registry') return openWritable(name, session);
+  return registryPlace({ region: null, reference: taggedReference(name.reference) }, session);
 }

@@ -1,12 +1,17 @@
 import type { PlanContext } from '../builders/builder.ts';
 import { builders } from '../builders/index.ts';
 import type { Digest } from '../oci/digest.ts';
+import { formatReference } from '../oci/reference.ts';
 import { type BuildPlan, planDigest } from '../plan/build-plan.ts';
 import type { Candidate, Detection } from '../plan/detection.ts';
 import type { BuildRequest, Strategy } from '../plan/request.ts';
+import type { Source } from '../source/source.ts';
+import { asksProject, buildDestinations, ownRegions } from './destinations.ts';
 import { chosenBuilder, detect } from './detect.ts';
 import type { PipelineEnvironment } from './environment.ts';
 import { imageArchiveMembers, openImageSource } from './image-archive.ts';
+import { parseImageName } from './image-name.ts';
+import { localName, requireQuorum } from './places.ts';
 import { projectReader } from './project.ts';
 import { imageResolver } from './resolve.ts';
 import { type Session, withSession } from './session.ts';
@@ -19,6 +24,16 @@ export interface PlanDocument {
   readonly candidates: readonly Candidate[];
   readonly plan: BuildPlan;
   readonly planDigest: Digest;
+  /** Where the image goes, the nearest registry first. No part of the plan: the image is the same everywhere. */
+  readonly destinations: readonly PlannedDestination[];
+}
+
+export interface PlannedDestination {
+  readonly region: string | null;
+  /** HOST/REPOSITORY:TAG, or a place with its transport; null for a region that no registry is known for. */
+  readonly reference: string | null;
+  /** `--tag`, `dogwood.toml, config.toml`, `default`, ... */
+  readonly from: string;
 }
 
 /** What would be built and why; builds nothing. Throws DogwoodError, also for what is the user's fault. */
@@ -28,12 +43,41 @@ export function planBuild(request: BuildRequest, environment: PipelineEnvironmen
     const context = planContext(session, request);
     const detection = await detect(source, request, builders, context);
     const plan = await chosenBuilder(detection, builders, source).plan(source, request, context);
-    return planDocument(detection, plan);
+    return planDocument(detection, plan, plannedDestinations(request, source, plan));
   });
 }
 
-export function planDocument({ candidates }: Detection, plan: BuildPlan): PlanDocument {
-  return { schemaVersion: 1, strategy: plan.strategy, candidates, plan, planDigest: planDigest(plan) };
+export function planDocument(
+  { candidates }: Detection,
+  plan: BuildPlan,
+  destinations: readonly PlannedDestination[],
+): PlanDocument {
+  const { strategy } = plan;
+  return { schemaVersion: 1, strategy, candidates, plan, planDigest: planDigest(plan), destinations };
+}
+
+/** Where a build would put its image. Throws as `openPlaces` does for what is no place. */
+export function plannedDestinations(
+  request: BuildRequest,
+  source: Source,
+  plan: BuildPlan,
+): readonly PlannedDestination[] {
+  const regions = asksProject(request) ? ownRegions(source, plan.project) : [];
+  const { registries, placements } = buildDestinations(request, regions);
+  requireQuorum(request.quorum, registries);
+  const planned = registries.map(({ region, reference, from }) => ({
+    region,
+    reference: formatReference(reference),
+    from,
+  }));
+  const without = placements.map(({ value, from }) => ({ region: value, reference: null, from }));
+  if (request.output !== undefined) {
+    parseImageName(request.output, 'registry');
+    return [...planned, ...without, { region: null, reference: request.output, from: '--output' }];
+  }
+  if (planned.length > 0) return [...planned, ...without];
+  const local = `local:${localName(request.source)}`;
+  return [{ region: null, reference: local, from: 'default' }, ...without];
 }
 
 /** What builders may use before anything is built. */

@@ -1,11 +1,13 @@
 import type { Descriptor, Platform } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { resolvePlatform } from '../oci/load.ts';
-import type { Destination } from '../plan/request.ts';
+import type { Destination, Quorum, RegionRegistry } from '../plan/request.ts';
 import type { ResultReference } from '../plan/result.ts';
-import { distribute } from './deliver.ts';
+import { imageAppName } from './app-name.ts';
+import { askedDestinations } from './destinations.ts';
+import { distribute } from './distribute.ts';
 import type { PipelineEnvironment } from './environment.ts';
-import { registryPlace } from './places.ts';
+import { registryPlace, requireQuorum } from './places.ts';
 import { withSession } from './session.ts';
 import { openImage } from './transports.ts';
 
@@ -20,6 +22,9 @@ export interface PushDocument {
 export interface PushOptions {
   /** Only this platform's image of an index. */
   readonly platform?: Platform | undefined;
+  /** What the user's config file says of regions, for destinations that leave it to that. */
+  readonly regions?: readonly RegionRegistry[] | undefined;
+  readonly quorum?: Quorum | undefined;
 }
 
 /**
@@ -33,7 +38,10 @@ export function pushImage(
   options: PushOptions = {},
 ): Promise<PushDocument> {
   return withSession(environment, async (session) => {
-    const places = destinations.map((destination) => registryPlace(destination, session));
+    const regions = { project: [], user: options.regions ?? [], app: imageAppName(image) };
+    const { registries } = askedDestinations('REF', destinations, regions);
+    requireQuorum(options.quorum, registries);
+    const places = registries.map((destination) => registryPlace(destination, session));
     const { descriptor, from } = await openImage(image, 'local', session);
     const chosen: Descriptor = options.platform
       ? await resolvePlatform(from, descriptor, options.platform, environment.signal)

@@ -44,14 +44,15 @@ function openSession(environment: PipelineEnvironment): Session {
     network: environment.network,
     insecureHosts: environment.insecureRegistries,
   });
+  const { close, ...home } = openHome(environment);
   const client = createRegistryClient({
     http,
+    locations: home.locations,
     insecureHosts: environment.insecureRegistries,
     logger: environment.logger,
     onWarning: ({ code, message }) => environment.emit({ type: 'warning', code, message }),
     credentials: dockerCredentials(environment.dockerConfig, createCredentialHelper()),
   });
-  const { close, ...home } = openHome(environment);
   const closers: (() => Promise<void>)[] = [close, async () => http.close()];
 
   const session: Session = {

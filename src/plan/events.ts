@@ -1,4 +1,4 @@
-import type { BuildResult } from './result.ts';
+import type { BuildResult, ResultReference } from './result.ts';
 import type { Step } from './step.ts';
 
 export type { Step };
@@ -36,6 +36,18 @@ export type BuildEvent =
     }
   | { readonly type: 'note'; readonly step: Step; readonly message: string }
   | { readonly type: 'warning'; readonly code: string; readonly message: string }
+  /** What becomes of one registry that the image goes to: `started`, then once `available` or `failed`, unless all ends before. */
+  | (RegionState & {
+      readonly type: 'region';
+      /** What its `progress` events call it. */
+      readonly transfer: string;
+      /** How many registries the image goes to in all. */
+      readonly of: number;
+    })
   | { readonly type: 'result'; readonly result: BuildResult };
+
+export type RegionState =
+  | (Pick<ResultReference, 'region' | 'reference' | 'tag'> & { readonly state: 'started' })
+  | ResultReference;
 
 export type Emit = (event: BuildEvent) => void;

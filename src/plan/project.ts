@@ -1,6 +1,9 @@
 import type { Strategy } from './request.ts';
 import type { Sourced } from './sourced.ts';
 
+/** A project's file of our own. */
+export const DOGWOOD_TOML = 'dogwood.toml';
+
 /** A port range or a single port. */
 export interface ServicePort {
   readonly port: number | { readonly start: number; readonly end: number };
@@ -39,6 +42,13 @@ export interface ProjectRelease {
   readonly command: string;
   /** Seconds. */
   readonly timeout: number | null;
+}
+
+/** A region that the app runs in. */
+export interface ProjectRegion {
+  readonly name: string;
+  /** HOST/REPOSITORY that its image goes to; else the user's config file says which registry is there. */
+  readonly repository?: string | undefined;
 }
 
 /** A command that makes the image's content inside the project's nix-shell. */
@@ -86,7 +96,7 @@ export interface Project {
   readonly healthChecks: readonly Sourced<HealthCheck>[];
   readonly release?: Sourced<ProjectRelease> | undefined;
   readonly env: readonly Sourced<string>[];
-  readonly regions: readonly Sourced<string>[];
+  readonly regions: readonly Sourced<ProjectRegion>[];
   readonly problems: readonly ProjectProblem[];
 }
 

@@ -4,12 +4,31 @@ import type { Platform } from '../oci/descriptor.ts';
 export const STRATEGIES = ['image', 'slug', 'dockerfile', 'nix', 'buildpacks'] as const;
 export type Strategy = (typeof STRATEGIES)[number];
 
-/** One registry the image goes to: `-t [REGION=]REF`. */
-export interface Destination {
+/** A registry the image goes to, as it was written: `-t [REGION=]REF`. */
+export interface NamedDestination {
   readonly region?: string | undefined;
-  /** HOST/REPOSITORY[:TAG], as the user wrote it. */
+  /** HOST/REPOSITORY[:TAG] */
   readonly reference: string;
 }
+
+/** What is configured for a region (`-t REGION=:TAG`), or for all there are (`-t :TAG`). */
+export interface ConfiguredDestination {
+  readonly region?: string | undefined;
+  readonly reference?: undefined;
+  readonly tag: string;
+}
+
+export type Destination = NamedDestination | ConfiguredDestination;
+
+/** The registry of a region: `[[regions]]` of the user's config file. */
+export interface RegionRegistry {
+  readonly name: string;
+  /** HOST[:PORT][/PREFIX]; images go to repositories below it, named after their app. */
+  readonly registry: string;
+}
+
+/** How many registries must have the image for the build to have succeeded. */
+export type Quorum = 'any' | 'all' | number;
 
 /** What is known about a slug apart from its bytes: the Platform API's slug document, or flags. */
 export interface SlugMetadata {
@@ -48,6 +67,10 @@ export interface BuildRequest {
   readonly source: string;
   readonly strategy: Strategy | 'auto';
   readonly destinations: readonly Destination[];
+  /** What the user's config file says of regions, the nearest first. */
+  readonly regions: readonly RegionRegistry[];
+  /** `all` unless told. */
+  readonly quorum?: Quorum | undefined;
   /** `-o`: one more place, with its transport. */
   readonly output?: string | undefined;
   /** Image reference, TRANSPORT:NAME, or `scratch`. */

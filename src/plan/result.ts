@@ -44,9 +44,15 @@ export interface ResultReference {
   readonly reference: string;
   /** host/repository:tag, where one was asked for. */
   readonly tag: string | null;
-  /** Null, both: an engine pushed it by itself, and nobody knows how much of it was there. */
+  /**
+   * Bytes of the blobs and documents that were sent, each counted once and only when it arrived whole, so also of a
+   * region that failed later. Null, both: an engine pushed by itself, and nobody knows how much of it was there.
+   */
   readonly uploadedBytes: number | null;
+  /** Bytes of those that were there already or were mounted. */
   readonly skippedBytes: number | null;
+  /** From the beginning of its push to its end. What streamed there while it was built is no part of it. */
+  readonly milliseconds: number;
   readonly error: ResultError | null;
 }
 

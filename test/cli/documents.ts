@@ -26,8 +26,9 @@ const reference = z.strictObject({
   state: z.enum(['available', 'failed']),
   reference: z.string(),
   tag: z.string().nullable(),
-  uploadedBytes: z.number().int(),
-  skippedBytes: z.number().int(),
+  uploadedBytes: z.number().int().nullable(),
+  skippedBytes: z.number().int().nullable(),
+  milliseconds: z.number().int(),
   error: failureDocument.shape.error.nullable(),
 });
 
@@ -70,4 +71,13 @@ export const planDocument = z.strictObject({
     .length(5),
   plan: z.looseObject({ schemaVersion: z.literal(1) }),
   planDigest: digest,
+  destinations: z
+    .array(
+      z.strictObject({
+        region: z.string().nullable(),
+        reference: z.string().nullable(),
+        from: z.string().min(1),
+      }),
+    )
+    .min(1),
 });

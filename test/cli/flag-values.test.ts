@@ -48,9 +48,17 @@ describe('parseDestination', () => {
     });
   });
 
-  test.each(['', 'fra=', '=registry.example/app', 'a/b=registry.example/app'])('%j is refused', (text) => {
-    expect(() => parseDestination('-t', text)).toThrow(usage);
+  test('a tag alone leaves the rest to what is configured', () => {
+    expect(parseDestination('-t', 'fra=:v1')).toEqual({ region: 'fra', tag: 'v1' });
+    expect(parseDestination('-t', ':v1')).toEqual({ tag: 'v1' });
   });
+
+  test.each(['', ':', 'fra=', 'fra=:', '=:v1', '=registry.example/app', 'a/b=registry.example/app'])(
+    '%j is refused',
+    (text) => {
+      expect(() => parseDestination('-t', text)).toThrow(usage);
+    },
+  );
 });
 
 test('parsePair takes the first sign', () => {

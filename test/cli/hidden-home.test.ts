@@ -42,7 +42,7 @@ describeWith(['root'], 'a home of somebody else', () => {
     }
     await chmod(home, 0o700);
     expect(await foundBySomebodyElse(home)).toEqual([
-      { stacks: {}, insecureRegistries: [], hosts: {}, allowOutbound: [], limits: {} },
+      { stacks: {}, insecureRegistries: [], hosts: {}, allowOutbound: [], limits: {}, regions: [] },
       'nobody',
     ]);
     await chmod(home, 0o755);

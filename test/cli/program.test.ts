@@ -33,6 +33,7 @@ const reference = (
   tag: 'r.example/app:v1',
   uploadedBytes: 10,
   skippedBytes: 5,
+  milliseconds: 100,
   error: code === undefined ? null : { code, message: 'no \x1b[2J', hint: 'h', step: 'push' },
 });
 
@@ -88,7 +89,7 @@ describe('which command', () => {
     });
   });
 
-  test.each(['heroku', 'serve', 'worker', 'rebase', 'images', 'rollout', 'completion', 'submit', 'token'])(
+  test.each(['serve', 'worker', 'rebase', 'rollout', 'completion', 'submit', 'token'])(
     '%s is not there yet, and not shown',
     async (name) => {
       expect((await run([name, 'x'])).exitCode).toBe(2);
@@ -124,7 +125,6 @@ describe('wrong usage', () => {
     [['--strategy', 'magic'], "option '--strategy <name>' argument 'magic' is invalid"],
     [['--platform', 'linux'], 'not a platform: "linux"'],
     [['--timeout', 'soon'], '--timeout "soon"'],
-    [['--quorum', '2', '-t', 'a/b'], '--quorum 2: there are only 1 -t'],
     [['--process', 'web'], '--process "web"'],
     [['--process', 'a b=c'], '--process "a b"'],
     [['--env', 'A-B=secret'], '--env "A-B"'],
@@ -163,6 +163,8 @@ describe('the request', () => {
       source: '.',
       strategy: 'auto',
       destinations: [],
+      regions: [],
+      quorum: 'all',
       output: undefined,
       base: undefined,
       stack: undefined,
@@ -220,6 +222,8 @@ describe('the request', () => {
       source: 'app.tgz',
       strategy: 'slug',
       destinations: [{ region: 'fra', reference: 'r.example/app:v1' }, { reference: 's.example/app' }],
+      regions: [],
+      quorum: 'all',
       output: 'oci:out',
       base: 'scratch',
       stack: 'heroku-24',

@@ -11,7 +11,7 @@ afterEach(async () => {
   for (const folder of folders.splice(0)) await rm(folder, { recursive: true, force: true });
 });
 
-const EMPTY = { stacks: {}, insecureRegistries: [], hosts: {}, allowOutbound: [], limits: {} };
+const EMPTY = { stacks: {}, insecureRegistries: [], hosts: {}, allowOutbound: [], limits: {}, regions: [] };
 
 describe('parseUserConfig', () => {
   test('stacks, insecure registries and limits', () => {
@@ -29,6 +29,7 @@ describe('parseUserConfig', () => {
       hosts: {},
       allowOutbound: [],
       limits: { maxMembers: 5, maxTotalBytes: 32 * 1024 ** 3 },
+      regions: [],
     });
     expect(parseUserConfig('', 'config.toml')).toEqual(EMPTY);
   });
@@ -58,7 +59,36 @@ describe('parseUserConfig', () => {
     });
   });
 
+  test('regions, the nearest first', () => {
+    const text =
+      '[[regions]]\nname = "fra"\nregistry = "r.example/team"\n[[regions]]\nname = "iad"\nregistry = "[::1]:5000"\n';
+    expect(parseUserConfig(text, 'config.toml').regions).toEqual([
+      { name: 'fra', registry: 'r.example/team' },
+      { name: 'iad', registry: '[::1]:5000' },
+    ]);
+  });
+
   test.each([
+    ['[[regions]]\nname = "fra"', 'config.toml:1: regions.0.registry: it is missing'],
+    ['[[regions]]\nname = "fra"\nregistry = ""', 'config.toml:3: regions.0.registry: it is empty'],
+    [
+      '[[regions]]\nname = "fra"\nregistry = "team"',
+      'config.toml:3: regions.0.registry: it begins with the host of the registry, as in registry.example/team',
+    ],
+    [
+      '[[regions]]\nname = "fra"\nregistry = "r.example/team/"',
+      /^config\.toml:3: .*a part of the repository is empty/,
+    ],
+    ['[[regions]]\nname = "fra"\nregistry = "https://r.example"', /^config\.toml:3: /],
+    [
+      '[[regions]]\nname = "fra"\nregistry = "a.example"\n[[regions]]\nname = "fra"\nregistry = "b.example"',
+      'config.toml:5: regions.1.name: the region is there already',
+    ],
+    [
+      '[[regions]]\nname = "fra"\nregistry = "a.example"\n[[regions]]\nname = "iad"\nregistry = "a.example"',
+      'config.toml:6: regions.1.registry: another region has the same registry',
+    ],
+    ['regions = ["fra"]', /^config\.toml:1: regions\.0: /],
     ['\nallow-outbound = ["10.0.0.0/33"]', /^config\.toml:2: allow-outbound\.0: not a host/],
     ['[hosts."h"]\ncert = "c"', 'config.toml:2: hosts.h.cert: a client certificate needs key, too'],
     ['[hosts."h"]\n\nkey = "c"', 'config.toml:3: hosts.h.key: a client certificate needs cert, too'],

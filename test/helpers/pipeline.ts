@@ -12,6 +12,7 @@ export function buildRequest(source: string, changes: Partial<BuildRequest> = {}
     source,
     strategy: 'auto',
     destinations: [],
+    regions: [],
     stackImages: {},
     processes: {},
     env: {},

@@ -27,13 +27,13 @@ test('a plan is printed for people, and kept as a document', async () => {
   const { exitCode, texts, folder } = await build('--all', '--out', 'DIR');
   expect(exitCode).toBe(0);
   expect(texts.stdout.split('\n')).toEqual([
-    'app       becomes                       slug  not carried, and warnings',
+    'app       becomes                      slug  not carried, and warnings',
     expect.stringMatching(/^app-0000 {2}slug to image, no rebuild {2}5\.0 MB {2}7 not carried$/),
     expect.stringMatching(/^app-0001 {2}slug to image, no rebuild {2}5\.0 MB {2}1 not carried$/),
-    'app-0002  nothing to import                   its release has no slug: nothing was deployed yet',
+    'app-0002  nothing to import                  its release has no slug: nothing was deployed yet',
     '',
     '3 apps: 2 slug to image, no rebuild, 1 nothing to import',
-    expect.stringMatching(/^ {2}5\.0 MB of slugs, 3 secrets$/),
+    expect.stringMatching(/^ {2}5\.0 MB of slugs, 10 secrets$/),
     expect.stringMatching(/^ {2}an import takes about 20 calls \(\d+ left now\), 0\.5 s at least$/),
     '',
     `Plan ${folder}/plan.json`,

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { readdir, writeFile } from 'node:fs/promises';
-import { request } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openLayout } from '../../src/oci/stores/layout.ts';
@@ -9,38 +8,12 @@ import type { BuildRequest } from '../../src/plan/request.ts';
 import type { SucceededBuild } from '../../src/plan/result.ts';
 import { APP, keepable, PROCFILE, slugOf, text } from '../builders/slug/slug-bytes.ts';
 import { describeWith } from '../helpers/engines.ts';
-import { serve, type TestServer } from '../helpers/http-server.ts';
 import { buildRequest, pipelineEnvironment } from '../helpers/pipeline.ts';
+import { recordingProxy } from '../helpers/recording-proxy.ts';
 import { type RunningRegistry, startRegistry } from '../helpers/registry.ts';
 import { putSmallImage } from '../helpers/small-image.ts';
 import { temporaryFolder } from '../helpers/temp.ts';
 import { file } from '../oci/tar/raw-tar.ts';
-
-interface Proxy extends TestServer {
-  /** Bytes of all request bodies so far. */
-  readonly uploaded: () => number;
-}
-
-/** Passes everything on to a registry and keeps a record of it. */
-async function recording(registry: RunningRegistry): Promise<Proxy> {
-  let bytes = 0;
-  const server = await serve((incoming, outgoing) => {
-    const { method, url, headers } = incoming;
-    const onward = request(
-      { host: '127.0.0.1', port: registry.port, method, path: url, headers },
-      (answer) => {
-        outgoing.writeHead(answer.statusCode ?? 500, answer.headers);
-        answer.pipe(outgoing);
-      },
-    );
-    onward.on('error', () => outgoing.destroy());
-    incoming.on('data', ({ length }: Buffer) => {
-      bytes += length;
-    });
-    incoming.pipe(onward);
-  });
-  return { ...server, uploaded: () => bytes };
-}
 
 /**
  * Something of a slug in distribution's storage. A cancelled session may leave the state of a hash of nothing behind:
@@ -61,7 +34,7 @@ describeWith(['registry'], 'a slug straight into a registry', () => {
     const home = await temporaryFolder();
     const base = await openLayout(join(home, 'base'), { create: true });
     await base.tag((await putSmallImage(base)).descriptor, 'latest');
-    const proxy = await recording(registry);
+    const proxy = await recordingProxy(registry);
     const name = `${home.split('-').at(-1)?.toLowerCase()}/app`;
     const build = async (slug: Uint8Array, changes: Partial<BuildRequest> = {}) => {
       const path = join(home, 'app.tgz');

@@ -5,11 +5,11 @@ import type { PackPhase } from '../../engines/pack/output.ts';
 import { createPack, type Pack } from '../../engines/pack/pack.ts';
 import type { PackReport } from '../../engines/pack/report.ts';
 import { DogwoodError } from '../../errors.ts';
-import type { IngestedImage } from '../../oci/archives/ingest-manifest.ts';
 import { loadImage } from '../../oci/load.ts';
 import type { BuildPlan } from '../../plan/build-plan.ts';
 import type { BuildpacksPlan } from '../../plan/buildpacks-plan.ts';
 import { readImageProcesses } from '../../plan/processes.ts';
+import type { Tree } from '../../source/tree.ts';
 import type { BuildContext, Built } from '../builder.ts';
 import { appIdentity, type Caches, cachesOf } from './caches.ts';
 import { warnOfSize } from './context.ts';
@@ -19,10 +19,20 @@ import { needed } from './needed.ts';
 import { packOptions } from './options.ts';
 import { phaseEvents } from './phases.ts';
 import { sourceTree } from './plan.ts';
-import { type Publishing, publishing, takePublished } from './publish.ts';
+import { type Publishing, publishing, rememberPublished, seekRunImage } from './publish.ts';
+import { lookAtPublished, type PublishedImage } from './published-image.ts';
 import { pinned, tagged } from './reference.ts';
-import { type Taking, takeImage } from './take-image.ts';
+import { takeImage } from './take-image.ts';
 import { packVariables, redactor, withVariablesFile } from './variables.ts';
+
+/** All that is known when pack can start. */
+interface Ready {
+  readonly pack: Pack;
+  readonly docker: DockerEngine;
+  readonly options: Omit<PackBuildOptions, 'env' | 'network'>;
+  readonly caches: Caches;
+  readonly publish: Publishing | undefined;
+}
 
 /**
  * Runs `pack build` into the Docker Engine and takes the image out of it as a stream, or, where that is sure to be the
@@ -35,25 +45,17 @@ export async function buildWithPack(
   details: BuildpacksPlan,
   context: BuildContext,
 ): Promise<Built> {
-  const { engines, request, signal } = context;
-  const docker = await needed(() => connectDocker(engines.dockerHost, signal));
-  const pack = createPack({ variables: packEnvironment(context, docker) });
+  const { engines, signal } = context;
   const tree = await sourceTree(context.source, context);
-  const app = appIdentity(context.source, tree);
-  const caches = cachesOf(request, app, details.builder.value, plan.platform);
-  const options = await packOptions(plan, details, tree, caches, pack, context);
-  const publish = await publishing(plan, details, options.trustBuilder, caches, docker, context);
+  const ready = await prepare(plan, details, tree, context);
+  const { docker, publish } = ready;
   const scope = await openDockerBuildScope(engines.dockerHost, {
     hostNetwork: publish?.hostNetwork ?? false,
+    signal,
   });
   const build = async (): Promise<Built> => {
-    const published =
-      publish && (await publishWithPack(pack, options, scope, publish, plan, caches, context));
-    if (published) return published;
-    const taking = takeImage(docker, scope.image, details.compression, context);
-    const built = await buildIntoEngine(pack, options, scope, taking, plan, context);
-    await scope.nameImage(scope.image, caches.image);
-    return built;
+    const published = publish && (await publishWithPack(ready, scope, publish, plan, context));
+    return published ?? (await buildIntoEngine(ready, scope, plan, details, context));
   };
   try {
     const [built] = await Promise.all([
@@ -68,18 +70,42 @@ export async function buildWithPack(
   }
 }
 
-async function buildIntoEngine(
-  pack: Pack,
-  options: Omit<PackBuildOptions, 'env' | 'network'>,
-  scope: DockerBuildScope,
-  taking: Taking,
+/** Everything that has to be asked before pack starts, at the same time where it can be. */
+async function prepare(
   plan: BuildPlan,
+  details: BuildpacksPlan,
+  tree: Tree,
+  context: BuildContext,
+): Promise<Ready> {
+  const { engines, request, signal } = context;
+  const connecting = needed(() => connectDocker(engines.dockerHost, signal));
+  const runImage = seekRunImage(plan, details, connecting, context);
+  const docker = await connecting;
+  const pack = createPack({ variables: packEnvironment(context, docker) });
+  const caches = cachesOf(request, appIdentity(context.source, tree), details.builder.value, plan.platform);
+  const options = await packOptions(plan, details, tree, caches, pack, context);
+  const { trustBuilder } = options;
+  const publish = await publishing(plan, details, trustBuilder, caches, docker, runImage, context);
+  return { pack, docker, options, caches, publish };
+}
+
+async function buildIntoEngine(
+  ready: Ready,
+  scope: DockerBuildScope,
+  plan: BuildPlan,
+  { compression }: BuildpacksPlan,
   context: BuildContext,
 ): Promise<Built> {
+  const taking = takeImage(ready.docker, scope.image, compression, context);
   try {
+    const { pack, options } = ready;
     const { report, failure } = await runPack(pack, scope.image, options, scope, taking.begin, context);
     if (failure) throw failure.error;
-    return await describe(await taking.finish(), report, plan, context);
+    const { descriptor, from } = await taking.finish();
+    const image = await loadImage(from, descriptor, { platform: plan.platform, signal: context.signal });
+    const built = describe({ image, from }, report, context);
+    await scope.nameImage(scope.image, ready.caches.image);
+    return built;
   } finally {
     await taking.giveUp();
   }
@@ -87,16 +113,15 @@ async function buildIntoEngine(
 
 /** Undefined when containers do not reach the registry, which the first phase finds out before anything is built. */
 async function publishWithPack(
-  pack: Pack,
-  options: Omit<PackBuildOptions, 'env' | 'network'>,
+  { pack, options, caches }: Ready,
   scope: DockerBuildScope,
   publish: Publishing,
   plan: BuildPlan,
-  caches: Caches,
   context: BuildContext,
 ): Promise<Built | undefined> {
+  const look = lookAtPublished(plan, context);
   const told = { ...options, ...publish.options };
-  const { report, failure } = await runPack(pack, publish.image, told, scope, undefined, context);
+  const { report, failure } = await runPack(pack, publish.image, told, scope, look.begin, context);
   if (failure) {
     const { error, phase } = failure;
     const unreached = error.code === 'REGISTRY_UNREACHABLE' || error.code === 'REGISTRY_TLS';
@@ -105,8 +130,11 @@ async function publishWithPack(
     context.emit({ type: 'note', step: 'build', message });
     return undefined;
   }
-  const image = await takePublished(publish, report, caches, context);
-  return { ...(await describe(image, report, plan, context)), published: true };
+  // Nothing of it is in the engine: what pack needed there can go while we look.
+  void scope.close();
+  const published = await look.finish(report);
+  await rememberPublished(publish, published.image.descriptor.digest, caches, context);
+  return { ...describe(published, report, context), published: true };
 }
 
 /** What pack is told of our environment: never more than engines may see. */
@@ -138,7 +166,7 @@ async function runPack(
   image: string,
   options: Omit<PackBuildOptions, 'env' | 'network'>,
   { network, marker }: DockerBuildScope,
-  onSaved: (() => void) | undefined,
+  onSaved: (digest: string) => void,
   { request, temp, signal, emit }: BuildContext,
 ): Promise<Outcome> {
   const { inProcess, inFile } = packVariables(request.env);
@@ -173,14 +201,12 @@ async function runPack(
   }
 }
 
-/** What came out of the engine, held against what pack says of it. */
-async function describe(
-  { descriptor, from }: IngestedImage,
+/** What was built, held against what pack says of it. */
+function describe(
+  { image, from }: PublishedImage,
   report: PackReport,
-  plan: BuildPlan,
-  { emit, signal }: BuildContext,
-): Promise<Built> {
-  const image = await loadImage(from, descriptor, { platform: plan.platform, signal });
+  { emit }: Pick<BuildContext, 'emit'>,
+): Built {
   const id = image.manifest.config.digest;
   if (report.imageId !== undefined && report.imageId !== id) {
     throw new DogwoodError('ENGINE_FAILED', `pack built ${report.imageId}, the Docker Engine gave ${id}`);
@@ -190,7 +216,7 @@ async function describe(
     emit({ type: 'note', step: 'build', message: `the buildpacks' bill of materials is the layer ${sbom}` });
   }
   const processes = readImageProcesses(image.config).commands;
-  return { descriptor, from, origins: layerOrigins(image), processes };
+  return { descriptor: image.descriptor, from, origins: layerOrigins(image), processes };
 }
 
 /** An engine that pulled the builder by its digest knows it by nothing else; the next build may be without network. */

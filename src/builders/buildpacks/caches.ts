@@ -31,7 +31,9 @@ export function cachesOf(
   builder: string,
   platform: Platform,
 ): Caches {
-  const repositories = request.destinations.map(({ reference }) => repositoryOf(reference)).sort();
+  const repositories = request.destinations
+    .flatMap(({ reference }) => (reference === undefined ? [] : [repositoryOf(reference)]))
+    .sort();
   // Where it goes tells one app from another better than where its source lies.
   const identity = repositories.length > 0 ? repositories : [app];
   const key = canonicalJson([request.tenant, identity, builder, formatPlatform(platform)]);

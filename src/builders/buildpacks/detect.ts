@@ -1,6 +1,6 @@
 import { type Finding, rejected } from '../../plan/detection.ts';
-import { DOGWOOD_TOML } from '../../plan/files/dogwood-toml.ts';
 import type { Project } from '../../plan/project.ts';
+import { DOGWOOD_TOML } from '../../plan/project.ts';
 import type { BuildRequest } from '../../plan/request.ts';
 import type { Source } from '../../source/source.ts';
 import type { Tree } from '../../source/tree.ts';

@@ -1,9 +1,6 @@
 import type { DockerEngine } from '../../engines/docker/engine.ts';
 import type { PackBuildOptions } from '../../engines/pack/arguments.ts';
-import type { PackReport } from '../../engines/pack/report.ts';
-import { DogwoodError } from '../../errors.ts';
-import type { IngestedImage } from '../../oci/archives/ingest-manifest.ts';
-import { isDigest } from '../../oci/digest.ts';
+import type { Digest } from '../../oci/digest.ts';
 import { formatReference, parseReference } from '../../oci/reference.ts';
 import type { BuildPlan } from '../../plan/build-plan.ts';
 import type { BuildpacksPlan } from '../../plan/buildpacks-plan.ts';
@@ -21,6 +18,28 @@ export interface Publishing {
 }
 
 /**
+ * Begins to look for the run image that pack would read from a registry, which takes longest of what `publishing` has
+ * to know. Undefined where pack cannot push anyway.
+ */
+export function seekRunImage(
+  plan: BuildPlan,
+  details: BuildpacksPlan,
+  docker: Promise<DockerEngine>,
+  context: BuildContext,
+): Promise<string | undefined> {
+  const { publish } = context;
+  if (publish === undefined || !makesLayers(details)) return Promise.resolve(undefined);
+  const { registry } = parseReference(publish.reference);
+  const found = publishedRunImage(plan, details, docker, registry, context);
+  // Heard by `publishing`, or not needed any more.
+  found.catch(() => {});
+  return found;
+}
+
+const makesLayers = ({ compression }: BuildpacksPlan): boolean =>
+  compression === 'keep' || compression === 'gzip';
+
+/**
  * May pack push by itself, which saves taking the image out of the engine again? Only where that is sure to be what
  * the way through the engine would have given; a note says which way is taken, and why. Undefined: through the engine.
  */
@@ -30,17 +49,17 @@ export async function publishing(
   trusted: boolean,
   caches: Caches,
   docker: DockerEngine,
+  seeking: Promise<string | undefined>,
   context: BuildContext,
 ): Promise<Publishing | undefined> {
   const { publish, emit } = context;
   if (publish === undefined) return undefined;
   const note = (message: string): void => emit({ type: 'note', step: 'build', message });
-  const hindrance =
-    details.compression === 'keep' || details.compression === 'gzip'
-      ? loopbackHindrance(publish, plan, trusted, docker, context)
-      : `pack does not make layers with --compression ${details.compression}`;
+  const hindrance = makesLayers(details)
+    ? loopbackHindrance(publish, plan, trusted, docker, context)
+    : `pack does not make layers with --compression ${details.compression}`;
   const { registry } = parseReference(publish.reference);
-  const runImage = hindrance ?? (await publishedRunImage(plan, details, docker, registry, context));
+  const runImage = hindrance ?? (await seeking);
   if (hindrance !== undefined || runImage === undefined) {
     note(
       `the image goes through the Docker Engine: ${hindrance ?? 'its run image is not for sure in a registry'}`,
@@ -99,23 +118,13 @@ async function lastPublished(
   return parseReference(name).registry === registry ? name : undefined;
 }
 
-/** What pack pushed, as the registry has it. Throws ENGINE_FAILED where that is not what pack says. */
-export async function takePublished(
+/** What pack pushed is the image of the last build from now on. */
+export async function rememberPublished(
   { image }: Publishing,
-  { digest }: PackReport,
+  digest: Digest,
   caches: Caches,
-  { sink, facts, signal }: BuildContext,
-): Promise<IngestedImage> {
-  const descriptor =
-    digest !== undefined && isDigest(digest) ? await sink.resolve(digest, signal) : undefined;
-  if (descriptor === undefined || descriptor.digest !== digest) {
-    throw new DogwoodError(
-      'ENGINE_FAILED',
-      `pack says that it pushed ${digest ?? 'an image without a digest'}, which ${sink.name} does not have`,
-    );
-  }
+  { facts }: BuildContext,
+): Promise<void> {
   const { registry, repository } = parseReference(image);
-  const name = formatReference({ registry, repository, digest: descriptor.digest });
-  await facts.verdicts.put(FACT, caches.image, name);
-  return { descriptor, from: sink };
+  await facts.verdicts.put(FACT, caches.image, formatReference({ registry, repository, digest }));
 }

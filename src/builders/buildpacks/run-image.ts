@@ -25,7 +25,7 @@ const NAMED_HOST = /^(?!.*\.local(?:host)?$)[a-z0-9.-]+\.[a-z]{2,}$/i;
 export async function publishedRunImage(
   plan: BuildPlan,
   details: BuildpacksPlan,
-  docker: DockerEngine,
+  docker: Promise<DockerEngine>,
   registry: string,
   context: BuildContext,
 ): Promise<string | undefined> {
@@ -34,8 +34,10 @@ export async function publishedRunImage(
   for (const name of [...names.filter(near), ...names.filter((each) => !near(each))]) {
     if (!near(name) && !NAMED_HOST.test(parseReference(name).registry)) continue;
     try {
-      const { image } = await context.resolveImage(`docker://${name}`, plan.platform);
-      const held = await docker.imageId(name, context.signal);
+      const [{ image }, held] = await Promise.all([
+        context.resolveImage(`docker://${name}`, plan.platform),
+        docker.then((engine) => engine.imageId(name, context.signal)),
+      ]);
       if (held === undefined || held === image.manifest.config.digest) return name;
     } catch (error) {
       context.signal.throwIfAborted();

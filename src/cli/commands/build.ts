@@ -1,8 +1,6 @@
-import { DogwoodError } from '../../errors.ts';
-import type { BuildRequest } from '../../plan/request.ts';
+import type { BuildRequest, Quorum } from '../../plan/request.ts';
 import type { SucceededBuild } from '../../plan/result.ts';
 import { createSourceCommand, type SourceFlags } from '../build-flags.ts';
-import type { Quorum } from '../flag-values.ts';
 import { quorumFlag } from '../flags.ts';
 import type { CliHost } from '../host.ts';
 import type { Session } from '../session.ts';
@@ -13,7 +11,8 @@ const EPILOGUE = [
   'The first word decides: a command above is that command, anything else is a SOURCE. A SOURCE that is named like',
   'a command is written ./plan, or behind --.',
   '',
-  'With neither -t nor -o the image goes to the local store, named after the app.',
+  'With neither -t nor -o the image goes to the regions of dogwood.toml that have a registry; where there are none, to',
+  'the local store, named after the app.',
 ];
 
 function commandsHelp(): string {
@@ -41,10 +40,6 @@ async function build(
   source: string,
   flags: SourceFlags & { quorum: Quorum },
 ): Promise<number> {
-  const destinations = flags.tag?.length ?? 0;
-  if (typeof flags.quorum === 'number' && flags.quorum > destinations) {
-    throw new DogwoodError('USAGE', `--quorum ${flags.quorum}: there are only ${destinations} -t`);
-  }
   const { runSession } = await import('../session.ts');
   return runSession(host, 'build', flags, async (session) => {
     const { createBuildRequest } = await import('../build-request.ts');
@@ -67,7 +62,7 @@ async function printResult(session: Session, request: BuildRequest, result: Succ
     import('../output/result-text.ts'),
     import('../local-name.ts'),
   ]);
-  const isLocal = request.destinations.length === 0 && request.output === undefined;
+  const isLocal = result.references.length === 0 && request.output === undefined;
   const localName = isLocal ? await findLocalName(session.environment.home, result.image.digest) : undefined;
   session.print(result, () => resultText(result, { localName, output: request.output }));
 }

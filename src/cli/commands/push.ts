@@ -1,4 +1,3 @@
-import { DogwoodError } from '../../errors.ts';
 import { Command } from '../commander.ts';
 import { parseDestination } from '../flag-values.ts';
 import {
@@ -16,7 +15,7 @@ import type { CliHost } from '../host.ts';
 export function createPushCommand(host: CliHost, finish: (exitCode: number) => void) {
   return new Command()
     .argument('IMAGE', IMAGE_FORMS)
-    .argument('<REF...>', '[REGION=]HOST/REPOSITORY[:TAG]')
+    .argument('<REF...>', '[REGION=]HOST/REPOSITORY[:TAG], REGION=:TAG or :TAG')
     .addOption(quorumFlag())
     .addOption(platformFlag('only this image of an index'))
     .addOption(insecureFlag())
@@ -25,23 +24,18 @@ export function createPushCommand(host: CliHost, finish: (exitCode: number) => v
     .addOption(jsonFlag())
     .action(async (image, references, flags) => {
       const destinations = references.map((text) => parseDestination('REF', text));
-      if (typeof flags.quorum === 'number' && flags.quorum > destinations.length) {
-        throw new DogwoodError(
-          'USAGE',
-          `--quorum ${flags.quorum}: there are only ${destinations.length} REF`,
-        );
-      }
       const { runSession } = await import('../session.ts');
       finish(
         await runSession(host, 'push', flags, async (session) => {
           const pushImage = await host.pipeline.pushImage();
-          const options = { platform: flags.platform };
+          const { regions } = session.config;
+          const options = { platform: flags.platform, quorum: flags.quorum, regions };
           const document = await pushImage(image, destinations, session.environment, options);
           const [{ pushText }, { regionsExitCode }] = await Promise.all([
             import('../output/push-text.ts'),
             import('../regions.ts'),
           ]);
-          session.print(document, () => pushText(document));
+          session.print(document, () => pushText(document, image));
           return regionsExitCode(document.references, flags.quorum);
         }),
       );

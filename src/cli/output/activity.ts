@@ -48,6 +48,11 @@ export function createActivity(): Activity {
         else tasks.delete(`${step}\0${id}`);
         return undefined;
       }
+      if (event.type === 'region' && event.state !== 'started') {
+        // What failed moves no more.
+        transfers.delete(`push\0${event.transfer}`);
+        return undefined;
+      }
       if (event.type !== 'step') return undefined;
       if (event.state === 'started') {
         steps.set(event.step, now);

@@ -1,6 +1,7 @@
 import type { BuildEvent } from '../../plan/events.ts';
 import { escapeControl } from './escape.ts';
 import { formatDuration } from './format.ts';
+import { regionLine } from './region-text.ts';
 
 /**
  * The line an event leaves behind, without its end; undefined for those that only move something. `took` is how
@@ -21,6 +22,9 @@ export function lineOf(event: BuildEvent, took: number | undefined): string | un
       return `${event.step}: ${escapeControl(event.message)}`;
     case 'warning':
       return `warning[${escapeControl(event.code)}]: ${escapeControl(event.message)}`;
+    case 'region':
+      // A single one is what the end of the step and the result say.
+      return event.of === 1 || event.state === 'started' ? undefined : `push: ${regionLine(event)}`;
     default:
       return undefined;
   }

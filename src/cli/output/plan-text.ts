@@ -11,7 +11,7 @@ import { formatTable } from './format.ts';
 import { indent } from './result-text.ts';
 
 /** A plan for people: every strategy with its reason, then each value with where it came from. */
-export function planText({ strategy, candidates, plan, planDigest }: PlanDocument): string {
+export function planText({ strategy, candidates, plan, planDigest, destinations }: PlanDocument): string {
   const considered = candidates.map((candidate) => [
     candidate.chosen ? 'chosen' : 'rejected',
     candidate.strategy,
@@ -31,8 +31,21 @@ export function planText({ strategy, candidates, plan, planDigest }: PlanDocumen
     'Plan',
     ...formatTable(values.map((row) => row.map(escapeControl))).map(indent),
     '',
+    'Goes to',
+    ...formatTable(destinationRows(destinations).map((row) => row.map(escapeControl))).map(indent),
+    '',
     `Plan digest ${planDigest}`,
   ].join('\n')}\n`;
+}
+
+/** A column of regions only where there are some. */
+function destinationRows(destinations: PlanDocument['destinations']): string[][] {
+  const hasRegions = destinations.some(({ region }) => region !== null);
+  return destinations.map(({ region, reference, from: origin }) => [
+    ...(hasRegions ? [region ?? ''] : []),
+    reference ?? 'placement only: no registry is configured for it',
+    from(origin),
+  ]);
 }
 
 function detailRows(details: BuildPlan['details']): string[][] {
@@ -110,7 +123,7 @@ function projectRows(project: Project): string[][] {
     ...(project.release === undefined
       ? []
       : [['release', project.release.value.command, from(project.release.from)]]),
-    ...project.regions.map((region) => sourcedRow('region', region)),
+    ...project.regions.map(({ value, from: origin }) => ['region', value.name, from(origin)]),
   ];
 }
 

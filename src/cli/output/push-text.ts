@@ -2,10 +2,11 @@ import type { CopyDocument } from '../../pipeline/copy.ts';
 import type { PushDocument } from '../../pipeline/push.ts';
 import { escapeControl } from './escape.ts';
 import { formatBytes } from './format.ts';
-import { referencesText } from './result-text.ts';
+import { mendText, referencesText } from './result-text.ts';
 
-export function pushText(document: PushDocument): string {
-  return `${[document.image.digest, '', ...referencesText(document.references)].join('\n')}\n`;
+/** @param image as it was written, for what there is to do next */
+export function pushText({ image: { digest }, references }: PushDocument, image: string): string {
+  return `${[digest, '', ...referencesText(references), ...mendText(references, image)].join('\n')}\n`;
 }
 
 export function copyText(document: CopyDocument): string {

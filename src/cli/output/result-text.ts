@@ -2,6 +2,7 @@ import { formatPlatform } from '../../oci/platform.ts';
 import type { ResultLayer, ResultReference, SucceededBuild } from '../../plan/result.ts';
 import { escapeControl } from './escape.ts';
 import { formatBytes, formatDuration, formatTable } from './format.ts';
+import { failureText, sentText } from './region-text.ts';
 
 /** Where the image was wanted. */
 interface Wanted {
@@ -22,6 +23,8 @@ export function resultText(result: SucceededBuild, wanted: Wanted): string {
   lines.push('', ...processesText(result.processes));
   if (result.references.length > 0) lines.push('', ...referencesText(result.references));
   lines.push(...nextText(result.references, wanted));
+  // With several places it is in the local store, by its digest.
+  lines.push(...mendText(result.references, `local:${result.image.digest}`));
   return `${lines.join('\n')}\n`;
 }
 
@@ -62,18 +65,22 @@ export function processesText(processes: Readonly<Record<string, string>>): stri
 
 /** One line per registry or place; a failed one with its reason. */
 export function referencesText(references: readonly ResultReference[]): string[] {
-  return references.flatMap(({ region, state, reference, tag, uploadedBytes, skippedBytes, error }) => {
-    const name = escapeControl(tag ?? reference);
-    const where = region === null ? name : `${escapeControl(region)}: ${name}`;
-    if (state === 'available') {
-      if (uploadedBytes === null) return [`Available  ${where} (sent by the engine)`];
-      const there =
-        skippedBytes !== null && skippedBytes > 0 ? `, ${formatBytes(skippedBytes)} there already` : '';
-      return [`Available  ${where} (${formatBytes(uploadedBytes)} sent${there})`];
-    }
-    const reason = error === null ? '' : ` (${error.code}: ${escapeControl(error.message)})`;
-    return [`Failed     ${where}${reason}`];
+  return references.map((one) => {
+    const name = escapeControl(one.tag ?? one.reference);
+    const where = one.region === null ? name : `${escapeControl(one.region)}: ${name}`;
+    if (one.state === 'failed') return `Failed     ${where} (${failureText(one)})`;
+    return `Available  ${where} (${sentText(one, references.length > 1)})`;
   });
+}
+
+/** How registries that failed get what they lack; nothing where none did. */
+export function mendText(references: readonly ResultReference[], image: string): string[] {
+  const failed = references.filter(({ state }) => state === 'failed');
+  if (failed.length === 0) return [];
+  const words = failed.map(({ region, reference, tag }) =>
+    shellWord(`${region === null ? '' : `${region}=`}${tag ?? reference}`),
+  );
+  return ['', `Mend it with  build push ${[shellWord(image), ...words].join(' ')}`];
 }
 
 export const indent = (line: string): string => `  ${line}`;

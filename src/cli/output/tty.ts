@@ -23,6 +23,7 @@ const RESET = '\x1b[0m';
 
 function colourOf(event: BuildEvent): keyof typeof COLOURS | undefined {
   if (event.type === 'warning') return 'yellow';
+  if (event.type === 'region') return event.state === 'failed' ? 'red' : 'green';
   if (event.type === 'task') return event.state === 'failed' ? 'red' : undefined;
   if (event.type === 'step') return event.state === 'failed' ? 'red' : 'green';
   return event.type === 'log' ? 'dim' : undefined;

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import type Docker from 'dockerode';
 import { DogwoodError } from '../../errors.ts';
+import { type DockerApi, dockerApi } from './api.ts';
 import { parseDockerHost } from './host.ts';
 
 /** What one build leaves in a Docker Engine, so that it can be taken out of it again. */
@@ -13,12 +13,9 @@ export interface DockerBuildScope {
   readonly image: string;
   /** Gives an image one more name (`REPOSITORY:TAG`), or moves that name here. Throws ENGINE_FAILED. */
   nameImage(image: string, name: string): Promise<void>;
-  /** Removes containers that are left, with their volumes, then the image's name and the network. Never throws. */
+  /** Removes containers that are left, with their volumes, then the image's name and the network; once. Never throws. */
   close(): Promise<void>;
 }
-
-/** Milliseconds that the engine may say nothing to a request: one that hangs must not hold up the end of a build. */
-const SILENCE_MS = 60_000;
 
 /** Volumes that pack makes for one build; caches have other names. */
 const BUILD_VOLUME = /^pack-(?:layers|app)-[a-z]+$/;
@@ -33,69 +30,75 @@ const BUILD_IMAGE = /^pack\.local\//;
  */
 export async function openDockerBuildScope(
   host: string | undefined,
-  { hostNetwork }: { readonly hostNetwork: boolean },
+  { hostNetwork, signal }: { readonly hostNetwork: boolean; readonly signal?: AbortSignal | undefined },
 ): Promise<DockerBuildScope> {
-  const { default: Client } = await import('dockerode');
-  const docker = new Client({ ...parseDockerHost(host), timeout: SILENCE_MS });
+  const api = dockerApi(parseDockerHost(host));
   const id = randomBytes(8).toString('hex');
   const name = `dogwood-build-${id}`;
   const image = `dogwood.local/build/${id}:latest`;
+  const remove = (path: string): Promise<unknown> => api.ask({ method: 'DELETE', path });
+  const tell = async (what: string, path: string, body?: Record<string, unknown>): Promise<void> => {
+    try {
+      await api.ask({ method: 'POST', path, body, signal });
+    } catch (cause) {
+      signal?.throwIfAborted();
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new DogwoodError('ENGINE_FAILED', `Docker ${what}: ${why}`, { cause });
+    }
+  };
   if (!hostNetwork) {
-    await docker.createNetwork({ Name: name, Driver: 'bridge' }).catch((cause: Error) => {
-      throw new DogwoodError('ENGINE_FAILED', `Docker makes no network for the build: ${cause.message}`, {
-        cause,
-      });
-    });
+    try {
+      await tell('makes no network for the build', '/networks/create', { Name: name, Driver: 'bridge' });
+    } catch (error) {
+      // Called off, or answered too late: it may be there all the same.
+      await remove(`/networks/${name}`).catch(() => {});
+      throw error;
+    }
   }
+  const close = async (): Promise<void> => {
+    await removeContainers(api, name).catch(() => {});
+    await Promise.allSettled([
+      remove(`/images/${image}`),
+      remove(hostNetwork ? `/volumes/${name}` : `/networks/${name}`),
+    ]);
+  };
+  let closing: Promise<void> | undefined;
   return {
     network: hostNetwork ? 'host' : name,
     marker: hostNetwork ? `${name}:/run/${name}:ro` : undefined,
     image,
     async nameImage(from, to) {
       const colon = to.lastIndexOf(':');
-      const [repo, tag] = [to.slice(0, colon), to.slice(colon + 1)];
-      await docker
-        .getImage(from)
-        .tag({ repo, tag })
-        .catch((cause: Error) => {
-          throw new DogwoodError('ENGINE_FAILED', `Docker does not name ${to}: ${cause.message}`, {
-            cause,
-          });
-        });
+      const query = new URLSearchParams({ repo: to.slice(0, colon), tag: to.slice(colon + 1) });
+      await tell(`does not name ${to}`, `/images/${from}/tag?${query}`);
     },
-    async close() {
-      await removeContainers(docker, name).catch(() => {});
-      await Promise.allSettled([
-        docker.getImage(image).remove(),
-        hostNetwork ? docker.getVolume(name).remove() : docker.getNetwork(name).remove(),
-      ]);
+    close() {
+      closing ??= close();
+      return closing;
     },
   };
 }
 
+/** The Engine API's ContainerSummary, as far as it is looked at. */
+interface Container {
+  readonly Id: string;
+  readonly Image: string;
+  readonly HostConfig?: { readonly NetworkMode?: string } | null;
+  readonly Mounts?: readonly { readonly Name?: string }[] | null;
+}
+
 /** @param scope the name of the network that they alone are in, or of the volume that they alone have */
-async function removeContainers(docker: Docker, scope: string): Promise<void> {
-  const all = await docker.listContainers({ all: true, filters: { label: ['author=pack'] } });
+async function removeContainers(api: DockerApi, scope: string): Promise<void> {
+  const remove = (path: string): Promise<unknown> => api.ask({ method: 'DELETE', path }).catch(() => {});
+  const filters = new URLSearchParams({ all: 'true', filters: JSON.stringify({ label: ['author=pack'] }) });
+  const all = (await api.ask({ path: `/containers/json?${filters}` })) as readonly Container[];
   const left = all.filter(
-    ({ HostConfig, Mounts }) => HostConfig.NetworkMode === scope || Mounts.some(({ Name }) => Name === scope),
+    ({ HostConfig, Mounts }) =>
+      HostConfig?.NetworkMode === scope || (Mounts ?? []).some(({ Name }) => Name === scope),
   );
-  for (const { Id } of left)
-    await docker
-      .getContainer(Id)
-      .remove({ force: true })
-      .catch(() => {});
-  const names = left.flatMap(({ Mounts }) => Mounts.flatMap(({ Name }) => Name ?? []));
-  for (const name of new Set(names.filter((name) => BUILD_VOLUME.test(name)))) {
-    await docker
-      .getVolume(name)
-      .remove()
-      .catch(() => {});
-  }
-  for (const { Image } of left) {
-    if (BUILD_IMAGE.test(Image))
-      await docker
-        .getImage(Image)
-        .remove({ force: true })
-        .catch(() => {});
-  }
+  for (const { Id } of left) await remove(`/containers/${Id}?force=true`);
+  const names = left.flatMap(({ Mounts }) => (Mounts ?? []).flatMap(({ Name }) => Name ?? []));
+  for (const name of new Set(names.filter((name) => BUILD_VOLUME.test(name))))
+    await remove(`/volumes/${name}`);
+  for (const { Image } of left) if (BUILD_IMAGE.test(Image)) await remove(`/images/${Image}?force=true`);
 }

@@ -7,6 +7,7 @@ import { buildFailure } from '../dockerfile/failure.ts';
 import { createSolveProgress, type FailedStep } from '../dockerfile/solve-status.ts';
 import { CLASSIC, createStepProgress } from '../dockerfile/step-lines.ts';
 import { createLineSplitter } from '../lines.ts';
+import type { DockerApi } from './api.ts';
 import { readTrace } from './solve-trace.ts';
 
 /** Characters of one message; a larger one is none that the API describes. */
@@ -33,6 +34,7 @@ interface Message {
  */
 export async function buildImage(
   docker: Docker,
+  api: DockerApi,
   build: DockerfileBuild,
   run: EngineRun,
   { classic, description }: DockerBuildOptions,
@@ -41,7 +43,7 @@ export async function buildImage(
   const id = randomUUID();
   const stop = () => {
     context.destroy();
-    void cancel(docker, id);
+    void cancel(api, id);
   };
   run.signal.addEventListener('abort', stop, { once: true });
   let answer: Readable | undefined;
@@ -123,10 +125,7 @@ function parse(line: string): Message {
   }
 }
 
-/** A build goes on without its client unless it is told not to. */
-function cancel(docker: Docker, id: string): Promise<void> {
-  return new Promise((resolve) => {
-    const options = { path: `/build/cancel?id=${id}`, method: 'POST', statusCodes: { 200: true, 204: true } };
-    docker.modem.dial(options, () => resolve());
-  });
+/** A build goes on without its client unless it is told not to. One that has ended already is no longer known. */
+async function cancel(api: DockerApi, id: string): Promise<void> {
+  await api.ask({ method: 'POST', path: `/build/cancel?id=${id}` }).catch(() => {});
 }

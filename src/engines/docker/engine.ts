@@ -2,6 +2,7 @@ import { addAbortSignal, type Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { DogwoodError } from '../../errors.ts';
 import type { DockerfileBuild, EngineRun } from '../dockerfile/engine.ts';
+import { type DockerApi, dockerApi, isNotFound } from './api.ts';
 import type { DockerBuildOptions } from './build.ts';
 import type { ContainerOptions } from './container.ts';
 import { type DockerAddress, describeAddress, parseDockerHost } from './host.ts';
@@ -97,13 +98,19 @@ function parseLine(line: string): { stream?: string; error?: string } {
   }
 }
 
-async function firstAnswer(docker: Docker, address: DockerAddress, signal: AbortSignal | undefined) {
+/** What an engine says of itself (Engine API, SystemVersion), as far as anybody here asks. */
+interface Version {
+  readonly Version: string;
+  readonly ApiVersion: string;
+  readonly Platform?: { readonly Name?: string } | null;
+  readonly Components?: readonly { readonly Name: string }[] | null;
+}
+
+async function firstAnswer(api: DockerApi, address: DockerAddress, signal: AbortSignal | undefined) {
   const limit = AbortSignal.timeout(CONNECT_MS);
   try {
-    const abortSignal = signal === undefined ? limit : AbortSignal.any([signal, limit]);
-    // The types know no signal here; the request honours it.
-    const version = docker.version as unknown as (options: object) => Promise<Docker.DockerVersion>;
-    return await version.call(docker, { abortSignal });
+    const either = signal === undefined ? limit : AbortSignal.any([signal, limit]);
+    return (await api.ask({ path: '/version', signal: either })) as Version;
   } catch (error) {
     signal?.throwIfAborted();
     if (limit.aborted) throw missing(address, `no answer within ${CONNECT_MS / 1000} s`);
@@ -119,13 +126,13 @@ async function firstAnswer(docker: Docker, address: DockerAddress, signal: Abort
  */
 export async function connectDocker(host: string | undefined, signal?: AbortSignal): Promise<DockerEngine> {
   const address = parseDockerHost(host);
-  // dockerode costs 100 ms to load and few commands want it.
-  const { default: Client } = await import('dockerode');
-  const docker = new Client(address);
-  return createEngine(docker, address, await firstAnswer(docker, address, signal));
+  const api = dockerApi(address);
+  return createEngine(api, address, await firstAnswer(api, address, signal));
 }
 
-function createEngine(docker: Docker, address: DockerAddress, version: Docker.DockerVersion): DockerEngine {
+function createEngine(api: DockerApi, address: DockerAddress, version: Version): DockerEngine {
+  // It costs 100 ms to load, and few commands want it.
+  const client = async (): Promise<Docker> => new (await import('dockerode')).default(address);
   const attempt = async <T>(what: string, signal: AbortSignal | undefined, work: () => Promise<T>) => {
     signal?.throwIfAborted();
     try {
@@ -139,7 +146,7 @@ function createEngine(docker: Docker, address: DockerAddress, version: Docker.Do
     checkName(name);
     return attempt(`look for the image ${name}`, signal, async () => {
       try {
-        return (await inspectImage(docker, name, signal)).Id;
+        return (await inspectImage(api, name, signal)).Id;
       } catch (error) {
         if (isNotFound(error)) return undefined;
         throw error;
@@ -153,37 +160,28 @@ function createEngine(docker: Docker, address: DockerAddress, version: Docker.Do
     loadImage: (archive, signal) =>
       attempt('load the image', signal, async () => {
         const options = { quiet: true, ...(signal === undefined ? {} : { abortSignal: signal }) };
-        return readLoadReport((await docker.loadImage(archive, options)) as Readable);
+        return readLoadReport((await (await client()).loadImage(archive, options)) as Readable);
       }),
     async exportImage(name, signal) {
       // Older engines answer 500, not 404, when they have no such image.
       if ((await imageId(name, signal)) === undefined) {
         throw new DogwoodError('IMAGE_NOT_FOUND', `the Docker Engine has no image ${name}`);
       }
-      const archive = await attempt(`export ${name}`, signal, () => saveImage(docker, name, signal));
+      const archive = await attempt(`export ${name}`, signal, () => saveImage(api, name, signal));
       return signal === undefined ? archive : addAbortSignal(signal, archive);
     },
     isPodman: (version.Components ?? []).some(({ Name }) => /podman/i.test(Name)),
-    sharesLoopback:
-      'socketPath' in address &&
-      !/Desktop/.test((version.Platform as { Name?: string } | undefined)?.Name ?? ''),
+    sharesLoopback: 'socketPath' in address && !/Desktop/.test(version.Platform?.Name ?? ''),
     async buildImage(build, run, options) {
       const { buildImage } = await import('./build.ts');
-      return buildImage(docker, build, run, options);
+      return buildImage(await client(), api, build, run, options);
     },
     async removeImage(id) {
-      await docker
-        .getImage(id)
-        .remove()
-        .catch(() => {});
+      await api.ask({ method: 'DELETE', path: `/images/${id}` }).catch(() => {});
     },
     async run(options) {
       const { runContainer } = await import('./container.ts');
-      return runContainer(docker, options);
+      return runContainer(await client(), options);
     },
   };
-}
-
-function isNotFound(error: unknown): boolean {
-  return error instanceof Error && 'statusCode' in error && error.statusCode === 404;
 }

@@ -1,3 +1,4 @@
+import { dockerApi } from './api.ts';
 import { parseDockerHost } from './host.ts';
 import { inspectImage } from './requests.ts';
 
@@ -29,10 +30,8 @@ export async function localImageLabels(
 
 async function inspectLocal(host: string | undefined, name: string, signal: AbortSignal) {
   try {
-    const { default: Client } = await import('dockerode');
-    const docker = new Client(parseDockerHost(host));
-    const abortSignal = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]);
-    return await inspectImage(docker, name, abortSignal);
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]);
+    return await inspectImage(dockerApi(parseDockerHost(host)), name, limit);
   } catch {
     signal.throwIfAborted();
     return undefined;

@@ -21,12 +21,15 @@ const PREFIX = /^\[(?:analyzer|detector|restorer|builder|exporter|extender \((?:
 const LAST_LINES = 20;
 
 /** How the exporter says that the image is in the engine; it fills the caches afterwards. */
-const SAVED = /^\*\*\* Images \(/;
+const SAVED = /^\*\*\* Images \(([^)]*)\)/;
 
 export interface PackListener {
   readonly onPhase?: ((phase: PackPhase) => void) | undefined;
-  /** The image is where it was to go, while pack is not yet done. A hint: a buildpack can print the same. */
-  readonly onSaved?: (() => void) | undefined;
+  /**
+   * The image is where it was to go, while pack is not yet done; `digest` is that of its manifest in a registry, or
+   * the beginning of its id. A hint: a buildpack can print the same.
+   */
+  readonly onSaved?: ((digest: string) => void) | undefined;
   /** `phase` is undefined before the first. */
   readonly onLine?:
     | ((line: string, stream: 'stdout' | 'stderr', phase: PackPhase | undefined) => void)
@@ -49,7 +52,8 @@ export function packOutput(listener: PackListener) {
     }
     const ended = /failed with status code: (\d+)$/.exec(line)?.[1];
     if (stream === 'stderr' && ended !== undefined) code = Number(ended);
-    if (phase === 'export' && SAVED.test(line)) listener.onSaved?.();
+    const saved = phase === 'export' ? SAVED.exec(line)?.[1] : undefined;
+    if (saved !== undefined) listener.onSaved?.(saved);
     tail.push(line);
     listener.onLine?.(line, stream, phase);
   };

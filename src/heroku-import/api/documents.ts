@@ -50,13 +50,6 @@ export const formationDocument = z.object({
 
 export const configVars = z.record(z.string(), z.string().nullable());
 
-export const settingDocument = z.object({
-  key: z.string(),
-  value: z.string().nullish(),
-  masked: z.boolean().default(false),
-  attachment: reference.nullish(),
-});
-
 export const addonDocument = z.object({
   id: z.string(),
   name: z.string(),
@@ -106,5 +99,4 @@ export type Slug = z.infer<typeof slugDocument>;
 export type Formation = z.infer<typeof formationDocument>;
 export type Addon = z.infer<typeof addonDocument>;
 export type Attachment = z.infer<typeof attachmentDocument>;
-export type Setting = z.infer<typeof settingDocument>;
 export type Domain = z.infer<typeof domainDocument>;

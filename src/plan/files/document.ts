@@ -63,6 +63,9 @@ function mostTelling(issues: readonly z.core.$ZodIssue[]): Fault {
     if (deepest !== undefined && deepest.path.length > 0) {
       return { path: [...path, ...deepest.path], message: deepest.message };
     }
+    // Of those that fail at once, the one that it has the kind of.
+    const kin = issue.errors.find(([first]) => first !== undefined && first.code !== 'invalid_type');
+    if (kin !== undefined) return { path, message: mostTelling(kin).message };
   }
   const isMissing =
     issue.code === 'invalid_type' && issue.input === undefined && / undefined$/.test(issue.message);

@@ -1,10 +1,9 @@
 import { z } from 'zod';
 import { isProcessType } from '../procfile.ts';
-import type { Project } from '../project.ts';
+import { DOGWOOD_TOML, type Project } from '../project.ts';
 import type { Sourced } from '../sourced.ts';
 import { projectFile, readToml } from './document.ts';
-
-export const DOGWOOD_TOML = 'dogwood.toml';
+import { projectRegions } from './regions.ts';
 
 /** What a folder can be built with. A slug or an image is one file, and its content says so. */
 const TREE_STRATEGIES = ['dockerfile', 'nix', 'buildpacks'] as const;
@@ -95,7 +94,7 @@ const schema = z.strictObject({
     ])
     .optional(),
   env: z.array(variable).default([]),
-  regions: z.array(text).default([]),
+  regions: projectRegions,
 });
 
 const sourced = <T>(value: T): Sourced<T> => ({ value, from: DOGWOOD_TOML });

@@ -99,7 +99,7 @@ export function parseFlyToml(content: string): Partial<Project> {
         : { command, timeout: parseDuration(fly.deploy?.release_command_timeout) },
     ),
     env: Object.keys(fly.env).map(sourced),
-    regions: fly.primary_region === undefined ? [] : [sourced(fly.primary_region)],
+    regions: fly.primary_region === undefined ? [] : [sourced({ name: fly.primary_region })],
     problems:
       fly.build?.image === undefined
         ? []

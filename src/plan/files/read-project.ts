@@ -1,10 +1,10 @@
 import { DogwoodError } from '../../errors.ts';
 import { parseProcfile } from '../procfile.ts';
-import type { Project } from '../project.ts';
+import { DOGWOOD_TOML, type Project } from '../project.ts';
 import type { BuildRequest } from '../request.ts';
 import type { Sourced } from '../sourced.ts';
 import { APP_JSON, parseAppJson } from './app-json.ts';
-import { DOGWOOD_TOML, parseDogwoodToml } from './dogwood-toml.ts';
+import { parseDogwoodToml } from './dogwood-toml.ts';
 import { FLY_TOML, parseFlyToml } from './fly-toml.ts';
 import { mergeProjects } from './merge.ts';
 import { PROJECT_TOML, parseProjectToml, projectOfDescriptor } from './project-toml.ts';

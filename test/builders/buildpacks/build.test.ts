@@ -442,6 +442,7 @@ describeWith(['docker', 'busybox', 'pack', 'lifecycle'], 'the buildpacks builder
           tag: reference,
           uploadedBytes: null,
           skippedBytes: null,
+          milliseconds: expect.any(Number),
           error: null,
         },
       ]);

@@ -4,6 +4,7 @@ import { createPlainRenderer } from '../../../src/cli/output/plain.ts';
 import type { RenderContext } from '../../../src/cli/output/renderer.ts';
 import { createTtyRenderer } from '../../../src/cli/output/tty.ts';
 import type { BuildEvent } from '../../../src/plan/events.ts';
+import type { ResultReference } from '../../../src/plan/result.ts';
 import { createFakeClock } from '../fake-host.ts';
 
 function createContext(colour = false) {
@@ -50,6 +51,22 @@ const progress = (bytes: number, total: number | null, transfer = 'slug.tgz', do
   total,
   done,
 });
+
+function region(
+  state: 'started' | 'available' | 'failed',
+  of: number,
+  changes: Partial<ResultReference> = {},
+): BuildEvent {
+  const names = { region: 'fra', reference: 'r.example/app@sha256:0', tag: 'r.example/app:v1' };
+  const event = { type: 'region', transfer: 'fra', of, ...names } as const;
+  if (state === 'started') return { ...event, state };
+  const error =
+    state === 'available'
+      ? null
+      : ({ code: 'REGISTRY_UNREACHABLE', message: 'no answer', hint: 'h', step: 'push' } as const);
+  const counts = { uploadedBytes: 12_300_000, skippedBytes: 80_000_000, milliseconds: 1_200 };
+  return { ...event, state, ...counts, error, ...changes };
+}
 
 /** What a terminal shows after all that was written: a screen with up, clear-below and the wrapping switch. */
 function screen(text: string): string[] {
@@ -140,6 +157,23 @@ describe('plain', () => {
     ]);
   });
 
+  test('what became of each region; of a single registry the end of the step says enough', () => {
+    const { context, text } = createContext();
+    const renderer = createPlainRenderer(context);
+    renderer.event(region('started', 2));
+    renderer.event(region('available', 2));
+    renderer.event(region('available', 2, { region: null, uploadedBytes: null, skippedBytes: null }));
+    renderer.event(region('failed', 2, { region: 'iad\x1b[2J' }));
+    renderer.event(region('available', 1));
+    renderer.end();
+    expect(text().split('\n')).toEqual([
+      'push: fra available (12.3 MB sent, 80.0 MB there already, 1.2 s, 10.3 MB/s)',
+      'push: r.example/app:v1 available (sent by the engine)',
+      'push: iad\\x1b[2J failed after 1.2 s (REGISTRY_UNREACHABLE: no answer; 12.3 MB sent)',
+      '',
+    ]);
+  });
+
   test('silent when nothing runs', () => {
     const { context, advance, writes } = createContext();
     const renderer = createPlainRenderer(context);
@@ -158,6 +192,23 @@ describe('plain', () => {
 });
 
 describe('tty', () => {
+  test('a region that failed moves no more', () => {
+    const { context, advance, text } = createContext();
+    const renderer = createTtyRenderer(context);
+    renderer.event({ type: 'step', step: 'push', state: 'started' });
+    for (const transfer of ['fra', 'iad']) {
+      renderer.event({ type: 'progress', step: 'push', transfer, bytes: 1, total: 9, done: false });
+    }
+    renderer.event(region('failed', 2));
+    advance(100);
+    expect(screen(text())).toEqual([
+      'push: fra failed after 1.2 s (REGISTRY_UNREACHABLE: no answer; 12.3 MB sent)',
+      'push  0.1 s',
+      '  [==              ] iad 1 B of 9 B',
+    ]);
+    renderer.end();
+  });
+
   test('what is done scrolls up, what runs is redrawn below it', () => {
     const { context, advance, text } = createContext();
     const renderer = createTtyRenderer(context);

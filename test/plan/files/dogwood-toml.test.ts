@@ -61,8 +61,8 @@ interval = 10
       mounts: [{ value: { name: 'data', process: 'web', path: '/data', size: '1gb' }, from }],
       env: [{ value: 'DATABASE_URL', from }],
       regions: [
-        { value: 'fra', from },
-        { value: 'iad', from },
+        { value: { name: 'fra' }, from },
+        { value: { name: 'iad' }, from },
       ],
     });
     expect(project.services?.map(({ value }) => value)).toEqual([
@@ -96,6 +96,65 @@ interval = 10
 
   it('may be empty', () => {
     expect(parseDogwoodToml('')).toMatchObject({ strategy: undefined, processes: {}, services: [] });
+  });
+
+  it('says of a region where its image goes, or only that the app runs there', () => {
+    const regions = (text: string) => parseDogwoodToml(text).regions?.map(({ value }) => value);
+    const table = '[[regions]]\nname = "fra"\nrepository = "registry.example:5000/team/app"\n';
+    const fra = { name: 'fra', repository: 'registry.example:5000/team/app' };
+    expect(regions(`${table}[[regions]]\nname = "iad"`)).toEqual([fra, { name: 'iad' }]);
+    expect(regions('regions = ["fra", { name = "iad", repository = "localhost/app" }]')).toEqual([
+      { name: 'fra' },
+      { name: 'iad', repository: 'localhost/app' },
+    ]);
+  });
+
+  const region = (...lines: string[]) => `[[regions]]\n${lines.join('\n')}\n`;
+  it.each([
+    ['the same region twice', 'regions = ["fra", "fra"]', ':1: regions.1.name: the region is there already'],
+    [
+      'the same region twice, in tables',
+      region('name = "fra"') + region('name = "iad"') + region('name = "fra"'),
+      ':6: regions.2.name: the region is there already',
+    ],
+    [
+      'two regions with one repository',
+      region('name = "fra"', 'repository = "r.example/app"') +
+        region('name = "iad"', 'repository = "r.example/app"'),
+      ':6: regions.1.repository: another region has the same repository',
+    ],
+    [
+      'an empty repository',
+      region('name = "fra"', 'repository = ""'),
+      ':3: regions.0.repository: it is empty',
+    ],
+    [
+      'a repository of nowhere',
+      region('name = "fra"', 'repository = "team/app"'),
+      ':3: regions.0.repository: it begins with the host of the registry, as in registry.example/team',
+    ],
+    [
+      'a tag',
+      region('name = "fra"', 'repository = "r.example:5000/app:v1"'),
+      ':3: regions.0.repository: a repository without tag and digest; `-t REGION=:TAG` says the tag',
+    ],
+    ['no name', region('repository = "r.example/app"'), ':1: regions.0.name: it is missing'],
+    ['a name that is none', 'regions = ["a b"]', ':1: regions.0: a region is letters, digits, _, - and .'],
+    [
+      'what no region has',
+      region('name = "fra"', 'registry = "r.example"'),
+      ':3: regions.0.registry: no such setting',
+    ],
+    [
+      'a repository in upper case',
+      region('name = "fra"', 'repository = "r.example/App"'),
+      /:3: regions\.0\.repository: .*lower case$/,
+    ],
+  ])('regions: %s is refused with file and line', (_what, text, message) => {
+    const matching = typeof message === 'string' ? `dogwood.toml${message}` : expect.stringMatching(message);
+    expect(() => parseDogwoodToml(text)).toThrow(
+      expect.objectContaining({ code: 'PROJECT_FILE_INVALID', message: matching }),
+    );
   });
 
   it.each([

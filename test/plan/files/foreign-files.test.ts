@@ -54,7 +54,7 @@ initial_size = "1gb"
       processes: { app: { value: 'bin/server', from }, worker: { value: 'bin/worker', from } },
       release: { value: { command: 'bin/migrate', timeout: 300 }, from },
       env: [{ value: 'PORT', from }],
-      regions: [{ value: 'fra', from }],
+      regions: [{ value: { name: 'fra' }, from }],
       mounts: [{ value: { name: 'data', process: 'app', path: '/data', size: '1gb' }, from }],
     });
     expect(project.services?.map(({ value }) => value)).toEqual([

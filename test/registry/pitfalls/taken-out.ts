@@ -14,17 +14,23 @@ export interface TakenOut {
 }
 
 const http = 'src/registry/http.ts';
-const upload = 'src/registry/upload.ts';
+const attempts = 'src/registry/upload-attempts.ts';
+const mount = 'src/registry/mount.ts';
+const session = 'src/registry/upload-session.ts';
 const pull = 'src/registry/pull.ts';
 const retry = 'src/registry/retry.ts';
 const target = 'src/registry/registry-target.ts';
 
 const MOUNT_FAILS = {
-  file: upload,
-  find: "client.logger.debug('mount failed', { from: origin.repository, error: String(error) });",
+  file: mount,
+  find: "client.logger.debug('mount failed', { from: from.repository, error: String(error) });",
   replace: 'throw error;',
 };
-const NO_NEW_TOKEN = { file: upload, find: 'renewed = true;\n      return true;', replace: 'return false;' };
+const NO_NEW_TOKEN = {
+  file: attempts,
+  find: 'standing.renewed = true;\n    return true;',
+  replace: 'return false;',
+};
 
 export const TAKEN_OUT: readonly TakenOut[] = [
   {
@@ -53,9 +59,9 @@ export const TAKEN_OUT: readonly TakenOut[] = [
   {
     pitfall: '00',
     without: 'broken sessions are left behind (fact 9)',
-    file: upload,
-    find: 'await cancel(upload, location);',
-    replace: '',
+    file: session,
+    find: 'let { url } = session;',
+    replace: 'let { url } = session;\n  if (url !== undefined) return;',
   },
   {
     pitfall: '00',
@@ -82,9 +88,9 @@ export const TAKEN_OUT: readonly TakenOut[] = [
   {
     pitfall: '02',
     without: 'the token of a mount is for its target only',
-    file: upload,
-    find: 'scopes: [pushScope(repository.repository), pullScope(origin.repository)],',
-    replace: 'scopes: [pushScope(repository.repository)],',
+    file: mount,
+    find: '      pullScope(from.repository),\n',
+    replace: '',
   },
   { pitfall: '02', without: 'who may not pull the source cannot push', ...MOUNT_FAILS },
   {
@@ -97,42 +103,49 @@ export const TAKEN_OUT: readonly TakenOut[] = [
   {
     pitfall: '03',
     without: 'the scope of the source comes first',
-    file: upload,
-    find: 'scopes: [pushScope(repository.repository), pullScope(origin.repository)],',
-    replace: 'scopes: [pullScope(origin.repository), pushScope(repository.repository)],',
+    file: mount,
+    find: '      pushScope(repository.repository),\n      pullScope(from.repository),\n',
+    replace: '      pullScope(from.repository),\n      pushScope(repository.repository),\n',
   },
   {
     pitfall: '04',
     without: '201 is no answer to a PATCH',
-    file: upload,
+    file: 'src/registry/upload-send.ts',
     find: 'const TAKEN = [202, 201, 200, 204];',
     replace: 'const TAKEN = [202];',
   },
   {
+    pitfall: '04',
+    without: 'chunks that lead nowhere are sent for ever',
+    file: 'src/registry/chunked.ts',
+    find: 'rules.wholeOnly = true;',
+    replace: '',
+  },
+  {
     pitfall: '05',
     without: '202 is taken for a mount',
-    file: upload,
-    find: 'if (response.status === 202) session = sessionOf(response);',
-    replace: 'if (response.status === 203) session = sessionOf(response);',
+    file: mount,
+    find: 'if (response.status === 202) return { mounted: false, session: sessionOf(response) };',
+    replace: 'if (response.status === 202) return { mounted: true, size: upload.expected.size ?? 0 };',
   },
   {
     pitfall: '05',
     without: 'the session that a 202 opened is overlooked',
-    file: upload,
-    find: 'if (response.status === 202) session = sessionOf(response);',
-    replace: 'if (response.status === 202) session = undefined;',
+    file: mount,
+    find: 'if (response.status === 202) return { mounted: false, session: sessionOf(response) };',
+    replace: 'if (response.status === 202) return NO;',
   },
   {
     pitfall: '08',
     without: 'the query of a Location is written anew',
-    file: upload,
+    file: session,
     find: "url.search = `${url.search === '' ? '?' : `${url.search}&`}digest=${encodeURIComponent(digest)}`;",
     replace: "url.searchParams.set('digest', digest);",
   },
   {
     pitfall: '08',
     without: 'the query of a Location is dropped',
-    file: upload,
+    file: session,
     find: "url.search = `${url.search === '' ? '?' : `${url.search}&`}digest=${encodeURIComponent(digest)}`;",
     replace: 'url.search = `?digest=${digest}`;',
   },
@@ -160,9 +173,9 @@ export const TAKEN_OUT: readonly TakenOut[] = [
   {
     pitfall: '16',
     without: 'an error of the second is believed',
-    file: upload,
-    find: 'const size = isRefusal(error)',
-    replace: "const size = isCode(error, 'USAGE')",
+    file: attempts,
+    find: 'if (size === undefined) return undefined;',
+    replace: 'if (size !== null) return undefined;',
   },
   {
     pitfall: '16',
@@ -201,6 +214,13 @@ export const TAKEN_OUT: readonly TakenOut[] = [
   },
   {
     pitfall: '19',
+    without: 'a tag that is refused is not looked at',
+    file: 'src/registry/manifests.ts',
+    find: 'if (current?.digest !== document.descriptor.digest) throw error;',
+    replace: 'throw error;',
+  },
+  {
+    pitfall: '19',
     without: 'a tag is put though it is right',
     file: target,
     find: 'if (current?.digest === descriptor.digest) return;',
@@ -210,8 +230,8 @@ export const TAKEN_OUT: readonly TakenOut[] = [
   {
     pitfall: '20',
     without: 'what can be read once is sent twice',
-    file: upload,
-    find: '(body?.opened && !content.reopenable)',
+    file: attempts,
+    find: '(body.opened && !upload.content.reopenable)',
     replace: 'body === null',
   },
   { pitfall: '21', without: 'a token must outlive its layer', ...NO_NEW_TOKEN },
