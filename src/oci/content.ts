@@ -15,6 +15,11 @@ export interface Content {
    * destroys each stream it opened.
    */
   open(): Promise<Readable>;
+  /**
+   * Opens the bytes from an offset on, where that is cheaper than to open them all and let the first ones go. Given
+   * only by what is `reopenable`.
+   */
+  openAt?(offset: number): Promise<Readable>;
   /** False for standard input and the like: such content is sent once and cannot be retried. */
   readonly reopenable: boolean;
   /** Where the same blob may be mounted from, likeliest first. */
@@ -23,7 +28,23 @@ export interface Content {
 
 /** Content held in memory. */
 export function bytesContent(bytes: Uint8Array): Content {
-  return { open: async () => Readable.from([bytes], { objectMode: false }), reopenable: true };
+  const openAt = async (offset: number) => Readable.from([bytes.subarray(offset)], { objectMode: false });
+  return { open: () => openAt(0), openAt, reopenable: true };
+}
+
+/** The stream without its first bytes, for content that can only be opened from the beginning. */
+export function skipBytes(source: Readable, count: number): Readable {
+  if (count === 0) return source;
+  async function* rest(): AsyncGenerator<Uint8Array> {
+    let left = count;
+    for await (const chunk of source as AsyncIterable<Uint8Array>) {
+      if (chunk.length > left) yield chunk.subarray(left);
+      left = Math.max(0, left - chunk.length);
+    }
+  }
+  // Whoever lets go of the rest before he has read of it lets go of the source too.
+  source.on('error', () => {});
+  return Readable.from(rest(), { objectMode: false }).once('close', () => source.destroy());
 }
 
 /** What the sender knows about content before it is read. Undefined digest or size are learnt while it streams. */

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import { DogwoodError } from '../errors.ts';
 import { bytesContent, type Content } from './content.ts';
@@ -6,6 +7,7 @@ import type { Digest } from './digest.ts';
 import { childrenOf, isForeignLayer } from './graph.ts';
 import { resolvePlatform } from './load.ts';
 import { isManifestOrIndexType } from './media-types.ts';
+import { missingContent } from './missing-content.ts';
 import type { PutResult, Target } from './target.ts';
 import { readDocument, tellingDamage } from './verify.ts';
 
@@ -28,6 +30,8 @@ export interface CopyOptions {
   readonly platform?: Platform | undefined;
   /** `found` once per blob and document, `bytes` as they pass (again in a retry), `done` once. */
   readonly onEvent?: ((event: CopyEvent) => void) | undefined;
+  /** Waits before content that the target lost is put again; by default for real. */
+  readonly sleep?: ((milliseconds: number, signal: AbortSignal) => Promise<void>) | undefined;
 }
 
 export interface CopiedBlob {
@@ -48,6 +52,9 @@ export interface CopyResult {
 
 /** Deeper nesting of indexes than anybody has a use for. */
 const MAX_DEPTH = 8;
+/** Times that content which a target lost is put again for one document, and milliseconds before the second time. */
+const MAX_AGAIN = 4;
+const AGAIN_PAUSE = 500;
 
 /**
  * Copies an image or index, the only way that whole images travel: what a document names before the document, each
@@ -55,7 +62,10 @@ const MAX_DEPTH = 8;
  *
  * When one blob fails the others are stopped, and nothing runs any more when this rejects.
  *
- * @throws what the targets throw; MANIFEST_INVALID, PLATFORM_NOT_FOUND, CANCELLED
+ * A target that misses what it had a moment ago, when it is given the document that names it, gets that once more
+ * (a collector may run between the question and the document, korifi#2381).
+ *
+ * @throws what the targets throw; MANIFEST_INVALID, PLATFORM_NOT_FOUND, CONTENT_LOST, CANCELLED
  */
 export async function copy(
   from: Target,
@@ -96,17 +106,20 @@ export async function copy(
 }
 
 interface Run {
-  readonly blobs: CopiedBlob[];
+  readonly blobs: readonly CopiedBlob[];
   copyNode(descriptor: Descriptor, depth: number): Promise<void>;
 }
+
+type Put = (descriptor: Descriptor, content: Content, again?: boolean) => Promise<void>;
 
 function createRun(
   from: Target,
   to: Target,
-  { concurrency = 4, onEvent, tag: rootTag, root }: CopyOptions & { readonly root: Descriptor },
+  options: CopyOptions & { readonly root: Descriptor },
   signal: AbortSignal,
   failure: AbortController,
 ): Run {
+  const { concurrency = 4, onEvent, tag: rootTag, root, sleep = wait } = options;
   const limit = pLimit(concurrency);
   const started = new Map<Digest, Promise<void>>();
   const blobs: CopiedBlob[] = [];
@@ -116,14 +129,19 @@ function createRun(
     onEvent?.({ type: 'done', descriptor, outcome });
   };
 
-  const put = (descriptor: Descriptor, content: Content): Promise<void> =>
+  const put: Put = (descriptor, content, again) =>
     limit(async () => {
       signal.throwIfAborted();
       const onBytes = onEvent && ((count: number) => onEvent({ type: 'bytes', descriptor, count }));
       const tag = descriptor === root ? rootTag : undefined;
-      const put = () => to.put(content, descriptor, { signal, onBytes, tag });
-      done(descriptor, (await tellingDamage(from, descriptor, put)).outcome);
+      const put = () => to.put(content, descriptor, { signal, onBytes, tag, again });
+      const { outcome } = await tellingDamage(from, descriptor, put);
+      const before = blobs.findIndex((blob) => blob.descriptor.digest === descriptor.digest);
+      // It was told to be done before it got lost, and counts once.
+      if (before >= 0) blobs[before] = { descriptor, outcome };
+      else done(descriptor, outcome);
     });
+  const putDocument = createDocumentPut(from, put, (round) => sleep(AGAIN_PAUSE * 2 ** (round - 2), signal));
 
   const copyDocument = async (descriptor: Descriptor, depth: number): Promise<void> => {
     if (depth > MAX_DEPTH) {
@@ -133,7 +151,7 @@ function createRun(
     // The largest first: it takes longest, and the small ones fit in beside it.
     const children = childrenOf(descriptor, bytes).toSorted((a, b) => b.size - a.size);
     await allSettled(children.map((child) => copyNode(child, depth + 1)));
-    await put(descriptor, { ...bytesContent(bytes), ...originsOf(from, descriptor) });
+    await putDocument(descriptor, bytes, signal);
   };
 
   const copyOnce = async (descriptor: Descriptor, depth: number): Promise<void> => {
@@ -160,10 +178,59 @@ function createRun(
   return { blobs, copyNode };
 }
 
+/**
+ * Puts a document whose content was put before it. What the target then misses it gets again, from below upwards and
+ * with more patience each time: all of the document's, where it does not say what it misses.
+ */
+function createDocumentPut(from: Target, put: Put, pause: (round: number) => Promise<void>) {
+  const putDocument = async (
+    descriptor: Descriptor,
+    bytes: Uint8Array,
+    signal: AbortSignal,
+    again = false,
+  ): Promise<void> => {
+    for (let round = 1; ; round += 1) {
+      try {
+        return await put(descriptor, { ...bytesContent(bytes), ...originsOf(from, descriptor) }, again);
+      } catch (error) {
+        const missing = missingContent(error)?.digests;
+        if (missing === undefined) throw error;
+        if (round > MAX_AGAIN) throw contentLost(error);
+        if (round > 1) await pause(round);
+        const children = childrenOf(descriptor, bytes).filter((child) => !isForeignLayer(child));
+        const named = children.filter((child) => missing.includes(child.digest));
+        await allSettled((named.length > 0 ? named : children).map((child) => putAgain(child, signal)));
+      }
+    }
+  };
+  const putAgain = async (descriptor: Descriptor, signal: AbortSignal): Promise<void> => {
+    try {
+      if (!isManifestOrIndexType(descriptor.mediaType)) {
+        return await put(descriptor, blobContent(from, descriptor, signal), true);
+      }
+      await putDocument(descriptor, await readDocument(from, descriptor, signal), signal, true);
+    } catch (error) {
+      // Bytes that were sent as they were made are nowhere else.
+      if (error instanceof DogwoodError && error.code === 'BLOB_NOT_FOUND') throw contentLost(error);
+      throw error;
+    }
+  };
+  return putDocument;
+}
+
+function contentLost(error: unknown): DogwoodError {
+  const said = error instanceof Error ? error.message : String(error);
+  return new DogwoodError('CONTENT_LOST', `what was put is gone again: ${said}`, { cause: error });
+}
+
+const wait = (milliseconds: number, signal: AbortSignal) => delay(milliseconds, undefined, { signal });
+
 /** The target checks what it takes in, so the source need not. */
 function blobContent(from: Target, descriptor: Descriptor, signal: AbortSignal): Content {
+  const openAt = (offset: number) => from.open(descriptor, { verify: false, offset, signal });
   return {
-    open: () => from.open(descriptor, { verify: false, signal }),
+    open: () => openAt(0),
+    openAt,
     reopenable: true,
     ...originsOf(from, descriptor),
   };

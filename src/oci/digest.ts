@@ -39,11 +39,16 @@ export interface Digester {
   update(bytes: Uint8Array): void;
   readonly size: number;
   digest(): Digest;
+  /** Another one in the same state: whoever reads the bytes again from here on need not read what came before. */
+  copy(): Digester;
 }
 
 export function createDigester(algorithm: DigestAlgorithm = 'sha256'): Digester {
-  const hash: Hash = createHash(algorithm);
-  let size = 0;
+  return digesterFrom(algorithm, createHash(algorithm), 0);
+}
+
+function digesterFrom(algorithm: DigestAlgorithm, hash: Hash, passed: number): Digester {
+  let size = passed;
   return {
     update(bytes) {
       size += bytes.length;
@@ -53,5 +58,6 @@ export function createDigester(algorithm: DigestAlgorithm = 'sha256'): Digester 
       return size;
     },
     digest: () => `${algorithm}:${hash.digest('hex')}` as Digest,
+    copy: () => digesterFrom(algorithm, hash.copy(), size),
   };
 }

@@ -5,6 +5,8 @@ import type { Descriptor } from './descriptor.ts';
 export interface OpenOptions {
   /** False when the caller checks size and digest itself (`copy` does: the receiving side checks). Default true. */
   readonly verify?: boolean;
+  /** Bytes to leave out at the beginning: for who has those already. What is left cannot be verified, so it is not. */
+  readonly offset?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -12,6 +14,11 @@ export interface PutOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called as bytes pass, with how many. */
   readonly onBytes?: ((count: number) => void) | undefined;
+  /**
+   * The target said that it misses this, although it had it: what it says and what is remembered of it counts for
+   * nothing, and the bytes are sent. Default false.
+   */
+  readonly again?: boolean | undefined;
   /** The tag that a manifest or index is about to get: a registry takes both in one request. `tag` is called still. */
   readonly tag?: string | undefined;
 }

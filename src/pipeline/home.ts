@@ -1,10 +1,21 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Facts } from '../builders/builder.ts';
 import { asDogwoodError, ERRORS } from '../errors.ts';
+import type { BlobOrigin } from '../oci/content.ts';
+import type { Digest } from '../oci/digest.ts';
 import type { ListingTarget } from '../oci/listing.ts';
 import { holdName } from '../oci/stores/home-locks.ts';
-import { homeTempFiles, type LocalStore, openLocalStore, STORE_NAME } from '../oci/stores/local.ts';
+import {
+  homeTempFiles,
+  type LocalStore,
+  openLocalStore,
+  STORE_INDEX,
+  STORE_NAME,
+} from '../oci/stores/local.ts';
 import type { TempFiles } from '../oci/stores/temp-files.ts';
 import type { Emit } from '../plan/events.ts';
+import type { BlobLocations } from '../registry/known-blobs.ts';
 import type { PipelineEnvironment } from './environment.ts';
 
 /** What a run has under `$DOGWOOD_HOME`. Each part is opened when it is first needed: much can be done without any. */
@@ -15,6 +26,8 @@ export interface Home {
   openStore(): Promise<LocalStore>;
   /** What earlier runs found out; where nothing can be kept, nothing is known, and a warning says so once. */
   readonly facts: Facts;
+  /** Where blobs were seen in registries: written down when the home is closed, and not at all where that cannot be. */
+  readonly locations: BlobLocations;
   /** Where files of a moment are made; those of a process that died are swept. */
   readonly temp: TempFiles;
   /** Waits until no other run of this home holds a name, and holds it. Throws STORE_UNWRITABLE. */
@@ -29,13 +42,18 @@ export function openHome(environment: PipelineEnvironment): Home {
     opening ??= (async () => await openLocalStore(environment.home))();
     return opening;
   };
+  const attempt = optionally(openStore, environment.emit);
+  const isThere = (): boolean => existsSync(join(environment.home, STORE_INDEX));
+  const { locations, write } = rememberedLocations(attempt, isThere);
   return {
     store: lazyStore(openStore),
     openStore,
-    facts: optionalFacts(openStore, environment.emit),
+    facts: optionalFacts(attempt),
+    locations,
     temp: homeTempFiles(() => environment.home),
     hold: (name, onWait) => holdName(environment.home, name, { onWait, signal: environment.signal }),
     async close() {
+      await write();
       (await opening?.catch(() => undefined))?.close();
     },
   };
@@ -55,10 +73,12 @@ function lazyStore(open: () => Promise<LocalStore>): ListingTarget {
   };
 }
 
-/** Facts save work and decide nothing: a home that is missing, full or damaged must not fail what needs none. */
-function optionalFacts(open: () => Promise<LocalStore>, emit: Emit): Facts {
+type Attempt = <T>(work: (store: LocalStore) => Promise<T>) => Promise<T | undefined>;
+
+/** What saves work and decides nothing: a home that is missing, full or damaged must not fail what needs none. */
+function optionally(open: () => Promise<LocalStore>, emit: Emit): Attempt {
   let warned = false;
-  const attempt = async <T>(work: (facts: Facts) => Promise<T>): Promise<T | undefined> => {
+  return async (work) => {
     try {
       return await work(await open());
     } catch (thrown) {
@@ -72,6 +92,9 @@ function optionalFacts(open: () => Promise<LocalStore>, emit: Emit): Facts {
       return undefined;
     }
   };
+}
+
+function optionalFacts(attempt: Attempt): Facts {
   return {
     verdicts: {
       get: (kind, key) => attempt((facts) => facts.verdicts.get(kind, key)),
@@ -80,6 +103,39 @@ function optionalFacts(open: () => Promise<LocalStore>, emit: Emit): Facts {
     fileDigests: {
       get: (path) => attempt((facts) => facts.fileDigests.get(path)),
       put: (before, digest) => attempt((facts) => facts.fileDigests.put(before, digest)),
+    },
+  };
+}
+
+/**
+ * The local store's locations for a registry client: what a run sees is held until its end, so that no blob waits for
+ * the disk, and a store that is not there yet is not made only to find nothing in it.
+ */
+function rememberedLocations(attempt: Attempt, isThere: () => boolean) {
+  type Sight = { readonly digest: Digest; readonly origin: BlobOrigin; readonly seen: boolean };
+  const sights = new Map<string, Sight>();
+  const note = (seen: boolean) => (digest: Digest, origin: BlobOrigin) => {
+    const key = `${origin.registry}/${origin.repository}@${digest}`;
+    sights.delete(key);
+    sights.set(key, { digest, origin, seen });
+  };
+  const locations: BlobLocations = {
+    async of(digest, registry) {
+      if (!isThere()) return [];
+      return (await attempt((store) => store.locations.of(digest, registry))) ?? [];
+    },
+    seen: note(true),
+    forget: note(false),
+  };
+  return {
+    locations,
+    async write(): Promise<void> {
+      if (sights.size === 0) return;
+      await attempt(async (store) => {
+        for (const { digest, origin, seen } of sights.values()) {
+          await (seen ? store.locations.seen(digest, origin) : store.locations.forget(digest, origin));
+        }
+      });
     },
   };
 }

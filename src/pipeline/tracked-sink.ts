@@ -30,7 +30,8 @@ export function trackedSink(target: Target): TrackedSink {
         return there;
       },
       async put(content, expected, options) {
-        const before = expected.digest === undefined ? undefined : seen.get(expected.digest);
+        const known = expected.digest !== undefined && options?.again !== true;
+        const before = known ? seen.get(expected.digest) : undefined;
         if (before)
           return { descriptor: { ...before.descriptor, mediaType: expected.mediaType }, outcome: 'existing' };
         const result = await target.put(content, expected, options);

@@ -12,6 +12,7 @@ import { isGarbled } from './damage.ts';
 import { createEndpoints, type Endpoints } from './endpoints.ts';
 import { createHostGate } from './host-gate.ts';
 import { createHostPolicy } from './hosts.ts';
+import { type BlobLocations, createKnownBlobs, type KnownBlobs } from './known-blobs.ts';
 import type { Login } from './login.ts';
 import { connectionFailure, refusal } from './refusal.ts';
 import {
@@ -23,7 +24,8 @@ import {
   withRetries,
 } from './retry.ts';
 import type { Scope } from './scope.ts';
-import { createWarnings, type RegistryWarning } from './warnings.ts';
+import { createUploadRules, type UploadRulesByHost } from './upload-rules.ts';
+import { createWarnings, pauseWarning, type RegistryWarning } from './warnings.ts';
 
 export interface RegistryRequest {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -69,6 +71,12 @@ export interface RegistryClient {
   readonly logger: Logger;
   /** Uploads under way, by registry, repository and digest: the same blob is not sent twice at once. */
   readonly uploads: Map<string, Promise<PutResult>>;
+  /** Those of them whose bytes are on their way (or are mounted), by registry and digest. */
+  readonly sending: Map<string, Promise<PutResult>>;
+  /** What is known of where blobs lie. */
+  readonly blobs: KnownBlobs;
+  /** What hosts taught about uploads to them. */
+  readonly uploadRules: UploadRulesByHost;
 }
 
 export interface RegistryClientOptions {
@@ -80,6 +88,8 @@ export interface RegistryClientOptions {
    */
   readonly insecureHosts?: readonly string[] | undefined;
   readonly retry?: Partial<RetryPolicy> | undefined;
+  /** What earlier runs saw of blobs in registries. */
+  readonly locations?: BlobLocations | undefined;
   readonly logger?: Logger | undefined;
   /** Hears each warning of each registry once. Default: the logger does. */
   readonly onWarning?: ((warning: RegistryWarning) => void) | undefined;
@@ -98,7 +108,13 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
   const hosts = createHostPolicy(options.insecureHosts);
   const onWarning =
     options.onWarning ?? (({ code, message }) => logger.warn('a registry warns', { code, message }));
-  const http = createHostGate({ http: options.http, retry, logger, onAnswer: createWarnings(onWarning) });
+  const http = createHostGate({
+    http: options.http,
+    retry,
+    logger,
+    onAnswer: createWarnings(onWarning),
+    onPause: (host, milliseconds) => onWarning(pauseWarning(host, milliseconds)),
+  });
   const budgets = new Map<string, RetryBudget>();
   const budgetOf = (registry: string): RetryBudget => {
     const host = registryHost(registry);
@@ -113,6 +129,9 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
     retry,
     logger,
     uploads: new Map(),
+    sending: new Map(),
+    blobs: createKnownBlobs(retry.clock, options.locations),
+    uploadRules: createUploadRules(),
     async ping(registry, signal) {
       await endpoints.find(registry, signal);
     },
@@ -204,7 +223,7 @@ async function follow(
 ): Promise<RegistryResponse> {
   let url = address;
   // A path is ours, below what the user named; an address came from the registry.
-  let referrer = typeof request.url === 'string' ? undefined : base;
+  let referrer = typeof request.url === 'string' && url.origin === base.origin ? undefined : base;
   for (let hops = 0; ; hops += 1) {
     const authorization = url.origin === base.origin ? await login.value(request.signal) : undefined;
     const answer = await context.http.request({

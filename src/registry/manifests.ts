@@ -3,11 +3,13 @@ import { bytesContent, type Content, type Expectation } from '../oci/content.ts'
 import type { Descriptor } from '../oci/descriptor.ts';
 import { createDigester, type Digest, digestAlgorithm, digestOf } from '../oci/digest.ts';
 import { MAX_DOCUMENT_BYTES } from '../oci/documents.ts';
+import { digestsIn, MissingContent, missingContent } from '../oci/missing-content.ts';
 import { mismatch } from '../oci/verify.ts';
 import { discard, header } from './body.ts';
 import { changedOnTheWay } from './damage.ts';
 import type { RegistryClient } from './http.ts';
-import type { Repository } from './pull.ts';
+import { type Repository, resolveManifest } from './pull.ts';
+import { answerOf } from './refusal-code.ts';
 import { withRetries } from './retry.ts';
 import { pushScope } from './scope.ts';
 
@@ -45,8 +47,8 @@ export async function readManifest(content: Content, expected: Expectation, what
 /**
  * PUTs a manifest or index under a tag or its digest (distribution-spec, "Pushing Manifests").
  *
- * @throws BLOB_NOT_FOUND when the registry misses something that the manifest names; TRANSFER_DAMAGED when it says
- *   that it got other bytes; REGISTRY_*
+ * @throws BLOB_NOT_FOUND, its cause a MissingContent, when the registry misses something that the manifest names;
+ *   TRANSFER_DAMAGED when it says that it got other bytes; TAG_IMMUTABLE; REGISTRY_*
  */
 export async function sendManifest(
   client: RegistryClient,
@@ -75,7 +77,7 @@ async function sendOnce(
   { descriptor, bytes }: Document,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const response = await client.send({
+  const request = {
     method: 'PUT',
     registry,
     url: `/v2/${repository}/manifests/${reference}`,
@@ -85,6 +87,9 @@ async function sendOnce(
     what: `manifest ${reference} of ${repository}`,
     expect: [201, 200, 202, 204],
     signal,
+  } as const;
+  const response = await client.send(request).catch((error: unknown) => {
+    throw namingWhatIsMissing(error);
   });
   discard(response);
   const says = header(response, 'docker-content-digest');
@@ -98,6 +103,47 @@ async function sendOnce(
   // Tells that the registry keeps referrers itself (distribution-spec, "Pushing Manifests with Subject").
   const subject = header(response, 'oci-subject');
   if (subject !== undefined) client.logger.debug('subject taken', { digest: descriptor.digest, subject });
+}
+
+const MISSING: ReadonlySet<string> = new Set(['MANIFEST_BLOB_UNKNOWN', 'BLOB_UNKNOWN', 'MANIFEST_UNKNOWN']);
+
+/** Has a collector taken what was there a moment ago (korifi#2381, quay#6318)? Then it can be put again. */
+function namingWhatIsMissing(error: unknown): unknown {
+  const missing = answerOf(error)?.faults.filter(({ code }) => MISSING.has(code)) ?? [];
+  if (missing.length === 0 || !(error instanceof DogwoodError)) return error;
+  const cause = new MissingContent(
+    missing.flatMap(({ detail }) => digestsIn(detail)),
+    error.cause,
+  );
+  return new DogwoodError('BLOB_NOT_FOUND', error.message, { cause });
+}
+
+/**
+ * PUTs a manifest or index under a tag. One that must not move may be where it should be already, put there by who was
+ * faster or by a request whose answer got lost: then it is right (buildkit#3776, containers-roadmap#2380).
+ */
+export async function sendTagged(
+  client: RegistryClient,
+  repository: Repository,
+  tag: string,
+  document: Document,
+  signal?: AbortSignal,
+): Promise<void> {
+  try {
+    await sendManifest(client, repository, tag, document, signal);
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (missingContent(error) !== undefined || !mayBeImmutable(error)) throw error;
+    const scopes = [pushScope(repository.repository)];
+    const current = await resolveManifest(client, repository, tag, { scopes, signal }).catch(() => undefined);
+    if (current?.digest !== document.descriptor.digest) throw error;
+  }
+}
+
+/** Registries say so in many words; those that say it in none we know are asked what the tag is. */
+function mayBeImmutable(error: unknown): boolean {
+  const status = answerOf(error)?.status ?? 0;
+  return status >= 400 && status < 500 && status !== 401 && status !== 404 && status !== 429;
 }
 
 function sameAlgorithm(text: string, digest: Digest): boolean {

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { DogwoodError } from '../errors.ts';
+import { NetError } from '../net/net-error.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { createDigester, type Digester, digestAlgorithm, digestOf, isDigest } from '../oci/digest.ts';
 import { MAX_DOCUMENT_BYTES } from '../oci/documents.ts';
@@ -8,6 +9,7 @@ import { mismatch, notFound, sizeMismatch } from '../oci/verify.ts';
 import { discard, header, readBody } from './body.ts';
 import type { RegistryClient, RegistryRequest, RegistryResponse } from './http.ts';
 import { connectionFailure } from './refusal.ts';
+import { answerOf } from './refusal-code.ts';
 import { mayPass, retryDelay, withRetries } from './retry.ts';
 import { pullScope, type Scope } from './scope.ts';
 
@@ -53,18 +55,49 @@ export async function sizeOfContent(
   content: Pick<Descriptor, 'mediaType' | 'digest'> & { readonly size?: number | undefined },
   options: ReadOptions = {},
 ): Promise<number | undefined> {
-  const response = await client.send({
+  const request = {
     ...common(repository, options),
-    method: 'HEAD',
     url: contentPath(repository, content),
     headers: { accept: isManifestOrIndexType(content.mediaType) ? ACCEPT_MANIFESTS : '*/*' },
     what: `${content.digest} of ${repository.repository}`,
     expect: [200, 404],
-  });
-  discard(response);
-  if (response.status === 404) return undefined;
-  const length = header(response, 'content-length');
-  return length === undefined ? content.size : Number(length);
+  };
+  try {
+    const response = await client.send({ ...request, method: 'HEAD' });
+    discard(response);
+    if (response.status === 404) return undefined;
+    const length = header(response, 'content-length');
+    return length === undefined ? content.size : Number(length);
+  } catch (error) {
+    // An address that a registry signed for GET is refused HEAD (moby#50065).
+    if (!isHeadRefused(error)) throw error;
+    return await sizeByGet(client, request, error);
+  }
+}
+
+/** Because it is a HEAD, or for good: only the answer to a GET has a body that says which. */
+function isHeadRefused(error: unknown): boolean {
+  const status = answerOf(error)?.status;
+  return status === 400 || status === 403 || status === 405;
+}
+
+/** The size as the first byte tells it. Throws what was refused then, in the registry's words, or else `refused`. */
+async function sizeByGet(
+  client: RegistryClient,
+  request: Omit<RegistryRequest, 'method'>,
+  refused: unknown,
+): Promise<number> {
+  const headers = { ...request.headers, range: 'bytes=0-0' };
+  try {
+    const response = await client.send({ ...request, method: 'GET', headers, expect: [206], retry: false });
+    response.body.destroy();
+    const [, size] = /^bytes 0-0\/(\d+)$/.exec(header(response, 'content-range') ?? '') ?? [];
+    if (size !== undefined) return Number(size);
+  } catch (error) {
+    request.signal?.throwIfAborted();
+    if (answerOf(error)?.status === answerOf(refused)?.status) throw error;
+  }
+  throw refused;
 }
 
 /**
@@ -86,10 +119,7 @@ export async function resolveManifest(
     what: `manifest ${reference} of ${repository.repository}`,
     expect: [200, 404],
   };
-  const head = await client.send({ ...request, method: 'HEAD' });
-  discard(head);
-  if (head.status === 404) return undefined;
-  const found = described(head) ?? (await hashed(client, request));
+  const found = await describedByHead(client, request);
   if (found === undefined || !isDigest(reference)) return found;
   // Only comparable when the algorithms agree; what is opened later is verified either way.
   if (digestAlgorithm(found.digest) !== digestAlgorithm(reference)) return { ...found, digest: reference };
@@ -100,6 +130,22 @@ export async function resolveManifest(
     );
   }
   return found;
+}
+
+async function describedByHead(
+  client: RegistryClient,
+  request: Omit<RegistryRequest, 'method'>,
+): Promise<Descriptor | undefined> {
+  try {
+    const head = await client.send({ ...request, method: 'HEAD' });
+    discard(head);
+    if (head.status === 404) return undefined;
+    const found = described(head);
+    if (found !== undefined) return found;
+  } catch (error) {
+    if (!isHeadRefused(error)) throw error;
+  }
+  return await hashed(client, request);
 }
 
 /** A manifest by its bytes; undefined when there is nothing. */
@@ -141,9 +187,16 @@ function contentType(response: RegistryResponse): string {
   return (header(response, 'content-type') ?? '').split(';')[0]?.trim() ?? '';
 }
 
+interface OpenOptions extends ReadOptions {
+  readonly verify?: boolean | undefined;
+  /** As in `oci/target.ts`. */
+  readonly offset?: number | undefined;
+}
+
 /**
- * The bytes of a blob or manifest. A connection that breaks half-way is taken up again where it broke (RFC 9110
- * section 14.2, Range), as often as the client retries anything.
+ * The bytes of a blob or manifest. A connection that breaks half-way, or ends early, is taken up again where it broke
+ * (RFC 9110 section 14.2, Range), as often as the client retries anything without getting further. A server that
+ * sends all of it instead is read past what was there already.
  *
  * @throws BLOB_NOT_FOUND; SIZE_MISMATCH and DIGEST_MISMATCH fail the stream
  */
@@ -151,24 +204,35 @@ export async function openContent(
   client: RegistryClient,
   repository: Repository,
   descriptor: Descriptor,
-  options: ReadOptions & { readonly verify?: boolean | undefined } = {},
+  options: OpenOptions = {},
 ): Promise<Readable> {
   const name = `docker://${repository.registry}/${repository.repository}`;
+  const { verify = true, offset = 0 } = options;
   const ask = (from: number) => get(client, repository, descriptor, options, from);
-  const first = await ask(0);
+  const first = await ask(offset);
   if (first.status === 404) {
     discard(first);
     throw notFound(descriptor, name);
   }
-  const length = header(first, 'content-length');
-  if (length !== undefined && Number(length) !== descriptor.size) {
+  const length = wholeLength(first);
+  if (length !== undefined && length !== descriptor.size) {
     first.body.destroy();
-    throw sizeMismatch(descriptor, Number(length), name);
+    throw sizeMismatch(descriptor, length, name);
   }
-  const check = options.verify === false ? undefined : createDigester(digestAlgorithm(descriptor.digest));
-  const chunks = resuming(client, first, descriptor, ask, options.signal);
+  const chunks = resuming(client, { first, descriptor, ask, offset, signal: options.signal });
+  const check = verify && offset === 0 ? createDigester(digestAlgorithm(descriptor.digest)) : undefined;
   const bytes = check === undefined ? chunks : verifying(chunks, check, descriptor, name);
   return Readable.from(bytes, { objectMode: false, highWaterMark: 1024 * 1024 });
+}
+
+/** Bytes of the whole, as an answer tells it: all of it (200), or some of it (206, 416). */
+function wholeLength(response: RegistryResponse): number | undefined {
+  if (response.status !== 200) {
+    const total = /\/(\d{1,15})$/.exec(header(response, 'content-range') ?? '')?.[1];
+    return total === undefined ? undefined : Number(total);
+  }
+  const length = header(response, 'content-length');
+  return length === undefined ? undefined : Number(length);
 }
 
 /** As `verified` of `oci`, without another stream in between. */
@@ -201,45 +265,80 @@ async function get(
     url: contentPath(repository, descriptor),
     headers: {
       accept: isDocument ? ACCEPT_MANIFESTS : '*/*',
-      ...(from > 0 && { range: `bytes=${from}-` }),
+      // With its end, which is known: crane's registry understands no other.
+      ...(from > 0 && { range: `bytes=${from}-${descriptor.size - 1}` }),
     },
     what: `${descriptor.digest} of ${repository.repository}`,
     expect: from > 0 ? [206, 200, 404, 416] : [200, 404],
   });
 }
 
-async function* resuming(
-  client: RegistryClient,
-  first: RegistryResponse,
-  descriptor: Descriptor,
-  ask: (from: number) => Promise<RegistryResponse>,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<Buffer> {
-  let response = first;
-  let received = 0;
+/** Bytes after which a download is believed to move, and its tries are counted anew. */
+const MOVED_BYTES = 1024 * 1024;
+
+interface Download {
+  readonly first: RegistryResponse;
+  readonly descriptor: Descriptor;
+  readonly ask: (from: number) => Promise<RegistryResponse>;
+  readonly offset: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+async function* resuming(client: RegistryClient, download: Download): AsyncGenerator<Buffer> {
+  const { descriptor, ask, offset, signal } = download;
+  const { retry, logger } = client;
+  let response: RegistryResponse | undefined = download.first;
+  let received = offset;
+  let counted = offset;
   for (let attempt = 1; ; ) {
     try {
-      for await (const chunk of response.body as AsyncIterable<Buffer>) {
+      response ??= await ask(received);
+      for await (const chunk of fromOffset(response, received)) {
         received += chunk.length;
         yield chunk;
       }
-      return;
+      // An end without an error is the end only where all is there; too much is for who verifies.
+      if (received >= descriptor.size) return;
+      throw new NetError('reset', response.url.host, 'the answer ended early');
     } catch (error) {
       signal?.throwIfAborted();
       const failure = connectionFailure(error, `${descriptor.digest} after ${received} bytes`);
-      attempt += 1;
-      const canResume = received > 0 && received < descriptor.size && attempt <= client.retry.attempts;
-      if (!canResume || !mayPass(failure)) throw failure;
-      await client.retry.sleep(retryDelay(client.retry, attempt, undefined), signal);
-      client.logger.debug('download resumed', { digest: descriptor.digest, from: received });
-      response = await ask(received);
-      const range = header(response, 'content-range') ?? `bytes ${received}-`;
-      if (response.status !== 206 || !range.startsWith(`bytes ${received}-`)) {
-        response.body.destroy();
-        throw failure;
-      }
+      response = undefined;
+      attempt = received - counted >= MOVED_BYTES ? 2 : attempt + 1;
+      counted = received;
+      if (!mayPass(failure) || attempt > retry.attempts) throw failure;
+      await retry.sleep(retryDelay(retry, attempt, failure.retryAfter), signal);
+      logger.debug('download resumed', { digest: descriptor.digest, from: received });
     }
   }
+}
+
+/**
+ * The part of an answer that begins at an offset. Who ignores `Range` sends all (RFC 9110 section 14.2); who sends
+ * another part than was asked for is read from there, if that is before the offset. Which bytes they are, their digest
+ * tells.
+ */
+async function* fromOffset(response: RegistryResponse, offset: number): AsyncGenerator<Buffer> {
+  const start = startOf(response, offset);
+  if (start === undefined || start > offset) {
+    response.body.destroy();
+    throw new NetError('reset', response.url.host, `gives no part from byte ${offset}`);
+  }
+  let skip = offset - start;
+  for await (const chunk of response.body as AsyncIterable<Buffer>) {
+    if (chunk.length > skip) yield chunk.subarray(skip);
+    skip = Math.max(0, skip - chunk.length);
+  }
+}
+
+/** Which byte an answer begins with; undefined when it has none to give. */
+function startOf(response: RegistryResponse, asked: number): number | undefined {
+  if (response.status === 200) return 0;
+  if (response.status !== 206) return undefined;
+  const range = header(response, 'content-range');
+  if (range === undefined) return asked;
+  const start = /^bytes (\d{1,15})-/.exec(range)?.[1];
+  return start === undefined ? undefined : Number(start);
 }
 
 function common(repository: Repository, options: ReadOptions) {

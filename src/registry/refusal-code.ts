@@ -21,6 +21,11 @@ export class RegistryAnswer extends Error {
   }
 }
 
+/** What a registry answered, when that is what an error is about. */
+export function answerOf(error: unknown): RegistryAnswer | undefined {
+  return error instanceof Error && error.cause instanceof RegistryAnswer ? error.cause : undefined;
+}
+
 /** Codes of distribution-spec ("Error Codes") and Docker that say more than the status they come with. */
 const BY_CODE: ReadonlyMap<string, ErrorCode> = new Map([
   ['BLOB_UNKNOWN', 'BLOB_NOT_FOUND'],

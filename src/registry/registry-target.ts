@@ -5,7 +5,7 @@ import { formatReference, type Reference, registryHost } from '../oci/reference.
 import type { PutOptions, PutResult, Target } from '../oci/target.ts';
 import { readDocument } from '../oci/verify.ts';
 import type { RegistryClient } from './http.ts';
-import { type Document, readManifest, sendManifest } from './manifests.ts';
+import { type Document, readManifest, sendManifest, sendTagged } from './manifests.ts';
 import { openContent, type Repository, resolveManifest, sizeOfContent } from './pull.ts';
 import { pullScope, pushScope } from './scope.ts';
 import { unlessAborted } from './sharing.ts';
@@ -46,20 +46,23 @@ export function createRegistryTarget(options: RegistryTargetOptions): RegistryTa
     async has(descriptor, signal) {
       return (await sizeOfContent(client, repository, descriptor, reading(signal))) === descriptor.size;
     },
-    open: (descriptor, { verify, signal } = {}) =>
-      openContent(client, repository, descriptor, { ...reading(signal), verify }),
+    open: (descriptor, { verify, offset, signal } = {}) =>
+      openContent(client, repository, descriptor, { ...reading(signal), verify, offset }),
     async put(content, expected, put = {}) {
       access = 'push';
       if (!isManifestOrIndexType(expected.mediaType)) {
         return await putBlob(client, repository, content, expected, put);
       }
-      const existing = await existingManifest(client, repository, expected, put.signal);
+      const existing = put.again
+        ? undefined
+        : await existingManifest(client, repository, expected, put.signal);
       if (existing !== undefined) return existing;
       const document = await readManifest(content, expected, this.name);
       const { digest } = document.descriptor;
       // Put by a tag, a registry chooses the algorithm, and a manifest that is named otherwise would not be found.
       const tag = digestAlgorithm(digest) === 'sha256' ? put.tag : undefined;
-      await sendManifest(client, repository, tag ?? digest, document, put.signal);
+      if (tag === undefined) await sendManifest(client, repository, digest, document, put.signal);
+      else await sendTagged(client, repository, tag, document, put.signal);
       if (tag !== undefined) tagged.set(tag, digest);
       put.onBytes?.(document.bytes.length);
       sent.add(document);
@@ -73,7 +76,7 @@ export function createRegistryTarget(options: RegistryTargetOptions): RegistryTa
       const current = await resolveManifest(client, repository, tag, reading(signal));
       if (current?.digest === descriptor.digest) return;
       const bytes = sent.find(descriptor.digest) ?? (await readDocument(this, descriptor, signal));
-      await sendManifest(client, repository, tag, { descriptor, bytes }, signal);
+      await sendTagged(client, repository, tag, { descriptor, bytes }, signal);
     },
     origin: () => ({ registry: registryHost(registry), repository: name }),
   };

@@ -26,7 +26,9 @@ async function registryOf(
     const asked = given[Number(/^Bearer t(\d+)/.exec(request.headers.authorization ?? '')?.[1] ?? 0) - 1];
     if (asked !== undefined) shown += 1;
     if (asked !== undefined && admit(asked, shown)) {
-      return response.writeHead(request.method === 'POST' ? 201 : 404).end();
+      return request.method === 'POST'
+        ? response.writeHead(201, { 'docker-content-digest': descriptor.digest }).end()
+        : response.writeHead(404).end();
     }
     const value = `Bearer realm="http://${request.headers.host}/token"${challenge(shown)}`;
     return response.writeHead(asked === undefined ? 401 : status, { 'www-authenticate': value }).end();

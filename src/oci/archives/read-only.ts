@@ -1,5 +1,6 @@
 import { addAbortSignal, Readable } from 'node:stream';
 import { DogwoodError } from '../../errors.ts';
+import { skipBytes } from '../content.ts';
 import type { Descriptor } from '../descriptor.ts';
 import type { ListingTarget } from '../listing.ts';
 import { notFound, verified } from '../verify.ts';
@@ -39,12 +40,13 @@ export function readOnlyTarget(view: ArchiveView): ArchiveTarget {
     list: view.list,
     resolve: view.resolve,
     has: async (descriptor) => (await view.locate(descriptor))?.size === descriptor.size,
-    async open(descriptor, { verify = true, signal } = {}) {
+    async open(descriptor, { verify = true, offset = 0, signal } = {}) {
       signal?.throwIfAborted();
       const source = await view.locate(descriptor);
       if (source === undefined) throw notFound(descriptor, view.name);
       const bytes = await source.open();
-      const stream = verify ? verified(bytes, descriptor, view.name) : bytes;
+      const whole = verify && offset === 0;
+      const stream = whole ? verified(bytes, descriptor, view.name) : skipBytes(bytes, offset);
       return signal === undefined ? stream : addAbortSignal(signal, stream);
     },
     put: refuse,

@@ -212,15 +212,20 @@ export async function openBlob(
   path: string,
   descriptor: Descriptor,
   name: string,
-  { verify = true, signal, onMismatch }: OpenBlobOptions = {},
+  { verify = true, offset = 0, signal, onMismatch }: OpenBlobOptions = {},
 ): Promise<Readable> {
   signal?.throwIfAborted();
-  const stream = await openFile(path, descriptor, name);
-  const source = verify ? verified(stream, descriptor, name, onMismatch) : stream;
+  const stream = await openFile(path, descriptor, name, offset);
+  const source = verify && offset === 0 ? verified(stream, descriptor, name, onMismatch) : stream;
   return signal === undefined ? source : addAbortSignal(signal, source);
 }
 
-async function openFile(path: string, descriptor: Descriptor, name: string): Promise<Readable> {
+async function openFile(
+  path: string,
+  descriptor: Descriptor,
+  name: string,
+  offset: number,
+): Promise<Readable> {
   let file: FileHandle;
   try {
     // Non-blocking: somebody's layout may hold a FIFO of that name, which would wait for a writer for ever.
@@ -233,7 +238,7 @@ async function openFile(path: string, descriptor: Descriptor, name: string): Pro
     await file.close();
     throw notFound(descriptor, name);
   }
-  return withOwnChunks(file.createReadStream({ highWaterMark: CHUNK }));
+  return withOwnChunks(file.createReadStream({ highWaterMark: CHUNK, start: offset }));
 }
 
 async function statIfThere(path: string, name: string): Promise<Stats | undefined> {

@@ -21,12 +21,12 @@ export function createMemoryTarget(name = 'memory'): ListingTarget {
     name,
     has: async (descriptor) => has(descriptor),
 
-    async open(descriptor, { verify = true, signal } = {}) {
+    async open(descriptor, { verify = true, offset = 0, signal } = {}) {
       signal?.throwIfAborted();
       const blob = blobs.get(descriptor.digest);
       if (blob === undefined) throw notFound(descriptor, name);
-      const stream = Readable.from([blob.bytes], { objectMode: false });
-      return verify ? verified(stream, descriptor, name) : stream;
+      const stream = Readable.from([blob.bytes.subarray(offset)], { objectMode: false });
+      return verify && offset === 0 ? verified(stream, descriptor, name) : stream;
     },
 
     async put(content, expected, { signal, onBytes } = {}) {

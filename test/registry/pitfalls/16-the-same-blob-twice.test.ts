@@ -24,7 +24,7 @@ it.each(['bad-request', 'server-error', 'size'] as const)(
   },
 );
 
-it('one process sends a blob once to a repository, and beside that to another repository and registry', async () => {
+it('one process sends a blob once to a repository, and beside that to another registry', async () => {
   const [registry, other] = [await quirkRegistry({ quirks: { p16: 'bad-request' } }), await quirkRegistry()];
   const client = realClient();
   const targets = [
@@ -34,6 +34,7 @@ it('one process sends a blob once to a repository, and beside that to another re
     targetAt(other, 'team/app', client),
   ];
   const results = await Promise.all(targets.map((target) => target.put(bytesContent(bytes), descriptor)));
-  expect(results.map(({ outcome }) => outcome)).toEqual(['sent', 'existing', 'sent', 'sent']);
-  expect([registry.receivedBytes(), other.receivedBytes()]).toEqual([2 * bytes.length, bytes.length]);
+  // Within a registry the second repository waits for the first and mounts from there.
+  expect(results.map(({ outcome }) => outcome)).toEqual(['sent', 'existing', 'mounted', 'sent']);
+  expect([registry.receivedBytes(), other.receivedBytes()]).toEqual([bytes.length, bytes.length]);
 });

@@ -14,17 +14,24 @@ export interface TakenOut {
 }
 
 const http = 'src/registry/http.ts';
-const upload = 'src/registry/upload.ts';
+const attempts = 'src/registry/upload-attempts.ts';
+const mount = 'src/registry/mount.ts';
+const session = 'src/registry/upload-session.ts';
+const chunked = 'src/registry/chunked.ts';
 const pull = 'src/registry/pull.ts';
 const retry = 'src/registry/retry.ts';
 const target = 'src/registry/registry-target.ts';
 
 const MOUNT_FAILS = {
-  file: upload,
-  find: "client.logger.debug('mount failed', { from: origin.repository, error: String(error) });",
+  file: mount,
+  find: "client.logger.debug('mount failed', { from: from.repository, error: String(error) });",
   replace: 'throw error;',
 };
-const NO_NEW_TOKEN = { file: upload, find: 'renewed = true;\n      return true;', replace: 'return false;' };
+const NO_NEW_TOKEN = {
+  file: attempts,
+  find: 'standing.renewed = true;\n    return true;',
+  replace: 'return false;',
+};
 
 export const TAKEN_OUT: readonly TakenOut[] = [
   {
@@ -53,9 +60,9 @@ export const TAKEN_OUT: readonly TakenOut[] = [
   {
     pitfall: '00',
     without: 'broken sessions are left behind (fact 9)',
-    file: upload,
-    find: 'await cancel(upload, location);',
-    replace: '',
+    file: session,
+    find: 'let { url } = session;',
+    replace: 'let { url } = session;\n  if (url !== undefined) return;',
   },
   {
     pitfall: '00',
@@ -82,9 +89,9 @@ export const TAKEN_OUT: readonly TakenOut[] = [
   {
     pitfall: '02',
     without: 'the token of a mount is for its target only',
-    file: upload,
-    find: 'scopes: [pushScope(repository.repository), pullScope(origin.repository)],',
-    replace: 'scopes: [pushScope(repository.repository)],',
+    file: mount,
+    find: '      pullScope(from.repository),\n',
+    replace: '',
   },
   { pitfall: '02', without: 'who may not pull the source cannot push', ...MOUNT_FAILS },
   {
@@ -97,42 +104,84 @@ export const TAKEN_OUT: readonly TakenOut[] = [
   {
     pitfall: '03',
     without: 'the scope of the source comes first',
-    file: upload,
-    find: 'scopes: [pushScope(repository.repository), pullScope(origin.repository)],',
-    replace: 'scopes: [pullScope(origin.repository), pushScope(repository.repository)],',
+    file: mount,
+    find: '      pushScope(repository.repository),\n      pullScope(from.repository),\n',
+    replace: '      pullScope(from.repository),\n      pushScope(repository.repository),\n',
   },
   {
     pitfall: '04',
     without: '201 is no answer to a PATCH',
-    file: upload,
+    file: 'src/registry/upload-send.ts',
     find: 'const TAKEN = [202, 201, 200, 204];',
     replace: 'const TAKEN = [202];',
   },
   {
+    pitfall: '04',
+    without: 'chunks that lead nowhere are sent for ever',
+    file: 'src/registry/chunked.ts',
+    find: 'rules.wholeOnly = true;',
+    replace: '',
+  },
+  {
+    pitfall: '04',
+    without: 'a Range that stands still is believed for ever',
+    file: chunked,
+    find: 'const MAX_STALLED = 3;',
+    replace: 'const MAX_STALLED = 3_000_000;',
+  },
+  {
+    pitfall: '04',
+    without: 'chunks that lead nowhere are tried again',
+    file: chunked,
+    find: 'rules.wholeOnly = true;',
+    replace: '',
+  },
+  {
     pitfall: '05',
     without: '202 is taken for a mount',
-    file: upload,
-    find: 'if (response.status === 202) session = sessionOf(response);',
-    replace: 'if (response.status === 203) session = sessionOf(response);',
+    file: mount,
+    find: 'if (response.status === 202) return { mounted: false, session: sessionOf(response) };',
+    replace: 'if (response.status === 202) return { mounted: true, size: upload.expected.size ?? 0 };',
   },
   {
     pitfall: '05',
     without: 'the session that a 202 opened is overlooked',
-    file: upload,
-    find: 'if (response.status === 202) session = sessionOf(response);',
-    replace: 'if (response.status === 202) session = undefined;',
+    file: mount,
+    find: 'if (response.status === 202) return { mounted: false, session: sessionOf(response) };',
+    replace: 'if (response.status === 202) return NO;',
+  },
+  {
+    pitfall: '06',
+    without: 'a refused chunk is not made smaller',
+    file: 'src/registry/upload-rules.ts',
+    find: 'rules.maxChunk = Math.min(smaller, rules.maxChunk ?? smaller);',
+    replace: '',
+  },
+  {
+    pitfall: '06',
+    without: 'a stream says which bytes it is',
+    file: 'src/registry/upload-send.ts',
+    find: '    url: session.url,\n    headers: OCTETS,',
+    replace: "    url: session.url,\n    headers: { ...OCTETS, 'content-range': '0-' + (2 ** 40) },",
+  },
+  {
+    pitfall: '07',
+    without: 'a chunk states unit and total',
+    file: chunked,
+    find: "{ 'content-range': `${received}-${end - 1}` }",
+    replace: "{ 'content-range': `bytes ${received}-${end - 1}/*` }",
   },
   {
     pitfall: '08',
     without: 'the query of a Location is written anew',
-    file: upload,
+    file: session,
     find: "url.search = `${url.search === '' ? '?' : `${url.search}&`}digest=${encodeURIComponent(digest)}`;",
     replace: "url.searchParams.set('digest', digest);",
   },
   {
     pitfall: '08',
     without: 'the query of a Location is dropped',
-    file: upload,
+    file: session,
     find: "url.search = `${url.search === '' ? '?' : `${url.search}&`}digest=${encodeURIComponent(digest)}`;",
     replace: 'url.search = `?digest=${digest}`;',
   },
@@ -158,11 +207,67 @@ export const TAKEN_OUT: readonly TakenOut[] = [
     replace: "url.origin !== '' ? await",
   },
   {
+    pitfall: '10',
+    without: 'a signed address that refuses HEAD is a refusal',
+    file: pull,
+    find: 'answerOf(error)?.status === 403 ?',
+    replace: 'answerOf(error)?.status === 999 ?',
+  },
+  {
+    pitfall: '13',
+    without: 'a new token that is refused is not shown again',
+    file: 'src/registry/login.ts',
+    find: 'if (!insufficient && !waited && again) {',
+    replace: 'if (!insufficient && waited && again) {',
+  },
+  {
+    pitfall: '13',
+    without: 'a token that states no life lives for ever',
+    file: 'src/registry/token.ts',
+    find: 'const MIN_LIFE_MS = 60_000;',
+    replace: 'const MIN_LIFE_MS = 60_000_000;',
+  },
+  {
+    pitfall: '14',
+    without: 'what a registry says of its limit is overlooked',
+    file: 'src/registry/warnings.ts',
+    find: 'const near = left === undefined ?',
+    replace: 'const near = left !== null ?',
+  },
+  {
+    pitfall: '14',
+    without: 'a manifest that HEAD describes is fetched',
+    file: pull,
+    find: 'const found = described(head) ?? (await hashed(client, request));',
+    replace: 'const found = await hashed(client, request);',
+  },
+  {
+    pitfall: '15',
+    without: 'what a registry misses is not sent again',
+    file: 'src/oci/copy.ts',
+    find: 'if (missing === undefined) throw error;',
+    replace: 'if (missing !== null) throw error;',
+  },
+  {
+    pitfall: '15',
+    without: 'only what is named is sent again',
+    file: 'src/oci/copy.ts',
+    find: '(named.length > 0 ? named : children)',
+    replace: 'named',
+  },
+  {
+    pitfall: '15',
+    without: 'what a registry said once it has is believed',
+    file: 'src/registry/upload.ts',
+    find: 'if (options.again === true) {',
+    replace: "if (options.tag === 'no blob has one') {",
+  },
+  {
     pitfall: '16',
     without: 'an error of the second is believed',
-    file: upload,
-    find: 'const size = isRefusal(error)',
-    replace: "const size = isCode(error, 'USAGE')",
+    file: attempts,
+    find: 'if (size === undefined) return undefined;',
+    replace: 'if (size !== null) return undefined;',
   },
   {
     pitfall: '16',
@@ -177,6 +282,13 @@ export const TAKEN_OUT: readonly TakenOut[] = [
     file: target,
     find: 'const key = `${registryHost(repository.registry)}/${repository.repository}@${digest}`;',
     replace: 'const key = `${repository.repository}@${digest}`;',
+  },
+  {
+    pitfall: '17',
+    without: 'a slow source is read through each time',
+    file: 'src/pipeline/session.ts',
+    find: 'return steady.target;',
+    replace: 'return target;',
   },
   {
     pitfall: '18',
@@ -201,6 +313,13 @@ export const TAKEN_OUT: readonly TakenOut[] = [
   },
   {
     pitfall: '19',
+    without: 'a tag that is refused is not looked at',
+    file: 'src/registry/manifests.ts',
+    find: 'if (current?.digest !== document.descriptor.digest) throw error;',
+    replace: 'throw error;',
+  },
+  {
+    pitfall: '19',
     without: 'a tag is put though it is right',
     file: target,
     find: 'if (current?.digest === descriptor.digest) return;',
@@ -210,8 +329,8 @@ export const TAKEN_OUT: readonly TakenOut[] = [
   {
     pitfall: '20',
     without: 'what can be read once is sent twice',
-    file: upload,
-    find: '(body?.opened && !content.reopenable)',
+    file: attempts,
+    find: '(body.opened && !upload.content.reopenable)',
     replace: 'body === null',
   },
   { pitfall: '21', without: 'a token must outlive its layer', ...NO_NEW_TOKEN },
