@@ -25,7 +25,7 @@ import {
 } from './retry.ts';
 import type { Scope } from './scope.ts';
 import { createUploadRules, type UploadRulesByHost } from './upload-rules.ts';
-import { createWarnings, type RegistryWarning } from './warnings.ts';
+import { createWarnings, pauseWarning, type RegistryWarning } from './warnings.ts';
 
 export interface RegistryRequest {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -108,7 +108,13 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
   const hosts = createHostPolicy(options.insecureHosts);
   const onWarning =
     options.onWarning ?? (({ code, message }) => logger.warn('a registry warns', { code, message }));
-  const http = createHostGate({ http: options.http, retry, logger, onAnswer: createWarnings(onWarning) });
+  const http = createHostGate({
+    http: options.http,
+    retry,
+    logger,
+    onAnswer: createWarnings(onWarning),
+    onPause: (host, milliseconds) => onWarning(pauseWarning(host, milliseconds)),
+  });
   const budgets = new Map<string, RetryBudget>();
   const budgetOf = (registry: string): RetryBudget => {
     const host = registryHost(registry);
