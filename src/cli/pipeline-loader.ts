@@ -1,3 +1,4 @@
+import type { runPlan } from '../heroku-import/run-plan.ts';
 import type { runBuild } from '../pipeline/build.ts';
 import type { copyImage } from '../pipeline/copy.ts';
 import type { listImages, removeImages } from '../pipeline/images.ts';
@@ -20,6 +21,7 @@ export interface PipelineLoader {
   listImages(): Promise<typeof listImages>;
   removeImages(): Promise<typeof removeImages>;
   serveImages(): Promise<typeof serveImages>;
+  planMigration(): Promise<typeof runPlan>;
 }
 
 export const pipelineLoader: PipelineLoader = {
@@ -33,4 +35,5 @@ export const pipelineLoader: PipelineLoader = {
   listImages: async () => (await import('../pipeline/images.ts')).listImages,
   removeImages: async () => (await import('../pipeline/images.ts')).removeImages,
   serveImages: async () => (await import('../pipeline/serve-images.ts')).serveImages,
+  planMigration: async () => (await import('../heroku-import/run-plan.ts')).runPlan,
 };

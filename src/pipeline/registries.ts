@@ -2,10 +2,10 @@ import { createCredentialHelper } from '../engines/credential-helper.ts';
 import type { HttpClient } from '../net/http.ts';
 import type { Reference } from '../oci/reference.ts';
 import type { Target } from '../oci/target.ts';
-import { dockerCredentials } from '../registry/credentials.ts';
 import { createRegistryClient, type RegistryClientOptions } from '../registry/http.ts';
 import { createMirroredTarget, mirrorReference, parseMirror } from '../registry/mirrors.ts';
 import { createRegistryTarget } from '../registry/registry-target.ts';
+import { registryCredentials } from '../registry/stored-credentials.ts';
 import type { PipelineEnvironment } from './environment.ts';
 
 /** `push` when blobs will be put there: its token is asked for at once, and no mirror is. */
@@ -24,7 +24,7 @@ export function openRegistries(
     insecureHosts: environment.insecureRegistries,
     logger: environment.logger,
     onWarning: ({ code, message }) => emit({ type: 'warning', code, message }),
-    credentials: dockerCredentials(environment.dockerConfig, createCredentialHelper()),
+    credentials: registryCredentials(environment.credentialPlaces, createCredentialHelper()),
   };
   const client = createRegistryClient(options);
   let impatient: typeof client | undefined;
@@ -33,7 +33,7 @@ export function openRegistries(
   return (reference, access) => {
     const mirrors = access === 'pull' ? (environment.mirrors[reference.registry] ?? []) : [];
     if (mirrors.length === 0) return open(reference, access);
-    impatient ??= createRegistryClient({ ...options, retry: { attempts: 1 } });
+    impatient ??= createRegistryClient({ ...options, retry: { attempts: 1, maxDelay: 0 } });
     const asked = impatient;
     return createMirroredTarget({
       registry: open(reference, access),

@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { openUrl } from '../net/fetch-stream.ts';
 import { createHttpClient } from '../net/http.ts';
+import { steadySource } from '../oci/stores/steady-source.ts';
 import { openSource } from '../source/open-source.ts';
 import type { Source } from '../source/source.ts';
 import type { PipelineEnvironment } from './environment.ts';
@@ -40,11 +41,18 @@ function openSession(environment: PipelineEnvironment): Session {
   });
   const { close, ...home } = openHome(environment);
   const closers: (() => Promise<void>)[] = [close, async () => http.close()];
+  const open = openRegistries(environment, http, home.locations);
 
   const session: Session = {
     environment,
     ...home,
-    registry: openRegistries(environment, http, home.locations),
+    registry(reference, access) {
+      const target = open(reference, access);
+      if (access === 'push') return target;
+      const steady = steadySource(target, home.temp);
+      closers.push(steady.dispose);
+      return steady.target;
+    },
     async openSource(text) {
       const source = await openSource(text, {
         stdin: environment.stdin,

@@ -76,6 +76,7 @@ export function createFakeHost(options: FakeHostOptions) {
       listImages: notGiven,
       removeImages: notGiven,
       serveImages: notGiven,
+      planMigration: notGiven,
       ...options.pipeline,
     },
   };

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { dockerConfigFolder, dogwoodHome, userConfigPath } from '../../src/cli/folders.ts';
+import { credentialPlaces, dockerConfigFolder, dogwoodHome, userConfigPath } from '../../src/cli/folders.ts';
 import { readUserConfig } from '../../src/cli/user-config.ts';
 import { parseUserConfig } from '../../src/cli/user-config-schema.ts';
 
@@ -159,5 +159,31 @@ describe('folders', () => {
     expect(dockerConfigFolder(of({ DOCKER_CONFIG: '/k' }, '/h'))).toBe('/k');
     expect(dockerConfigFolder(of({}, '/h'))).toBe('/h/.docker');
     expect(dockerConfigFolder(of({}))).toMatch(/^\/nonexistent/);
+  });
+
+  const file = (path: string) => ({ kind: 'file', path });
+  test('credentials are in the variables, Docker’s file, then Podman’s', () => {
+    const environment = {
+      DOCKER_AUTH_CONFIG: '{}',
+      REGISTRY_AUTH_FILE: '/r.json',
+      DOCKER_CONFIG: '/d',
+      XDG_RUNTIME_DIR: '/run/user/7',
+      XDG_CONFIG_HOME: '/c',
+    };
+    expect(credentialPlaces(of(environment, '/h'))).toEqual([
+      { kind: 'variable', name: 'DOCKER_AUTH_CONFIG', text: '{}' },
+      file('/r.json'),
+      file('/d/config.json'),
+      file('/run/user/7/containers/auth.json'),
+      file('/c/containers/auth.json'),
+    ]);
+  });
+
+  test('places of credentials are each looked at once, and empty variables are none', () => {
+    const empty = { DOCKER_AUTH_CONFIG: '', REGISTRY_AUTH_FILE: '', XDG_RUNTIME_DIR: 'relative' };
+    const home = [file('/h/.docker/config.json'), file('/h/.config/containers/auth.json')];
+    expect(credentialPlaces(of(empty, '/h'))).toEqual(home);
+    expect(credentialPlaces(of({ REGISTRY_AUTH_FILE: '/h/.docker/config.json' }, '/h'))).toEqual(home);
+    expect(credentialPlaces(of({}))).toEqual([file('/nonexistent/.docker/config.json')]);
   });
 });

@@ -46,6 +46,7 @@ export function pipelineEnvironment(
   return {
     home,
     stdin: Readable.from([]),
+    credentialPlaces: [],
     dockerConfig: `${home}/no-docker-config`,
     dockerHost: undefined,
     engineVariables: engineVariables(process.env),
