@@ -25,7 +25,7 @@ import {
 } from './retry.ts';
 import type { Scope } from './scope.ts';
 import { createUploadRules, type UploadRulesByHost } from './upload-rules.ts';
-import { createWarnings, type RegistryWarning } from './warnings.ts';
+import { createWarnings, pauseWarning, type RegistryWarning } from './warnings.ts';
 
 export interface RegistryRequest {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -110,7 +110,13 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
   const hosts = createHostPolicy(options.insecureHosts);
   const onWarning =
     options.onWarning ?? (({ code, message }) => logger.warn('a registry warns', { code, message }));
-  const http = createHostGate({ http: options.http, retry, logger, onAnswer: createWarnings(onWarning) });
+  const http = createHostGate({
+    http: options.http,
+    retry,
+    logger,
+    onAnswer: createWarnings(onWarning),
+    onPause: (host, milliseconds) => onWarning(pauseWarning(host, milliseconds)),
+  });
   const budgets = new Map<string, RetryBudget>();
   const budgetOf = (registry: string): RetryBudget => {
     const host = registryHost(registry);
@@ -220,7 +226,7 @@ async function follow(
 ): Promise<RegistryResponse> {
   let url = address;
   // A path is ours, below what the user named; an address came from the registry.
-  let referrer = typeof request.url === 'string' ? undefined : base;
+  let referrer = typeof request.url === 'string' && url.origin === base.origin ? undefined : base;
   for (let hops = 0; ; hops += 1) {
     const authorization = url.origin === base.origin ? await login.value(request.signal) : undefined;
     const answer = await context.http.request({

@@ -66,7 +66,7 @@ describe('a blob from a registry', () => {
   function cutting(times: number, after = 70_000): Handler {
     let cuts = 0;
     return (request, response) => {
-      const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
+      const from = Number(/^bytes=(\d+)-\d+$/.exec(request.headers.range ?? '')?.[1] ?? 0);
       const part = bytes.subarray(from);
       response.writeHead(from === 0 ? 200 : 206, {
         'content-length': part.length,
@@ -83,8 +83,8 @@ describe('a blob from a registry', () => {
     const got = await buffer(await targetAt(server.host).open(descriptor));
     expect(Buffer.compare(got, bytes)).toBe(0);
     expect(server.requests.slice(2).map(({ headers }) => headers.range)).toEqual([
-      'bytes=70000-',
-      'bytes=140000-',
+      `bytes=70000-${bytes.length - 1}`,
+      `bytes=140000-${bytes.length - 1}`,
     ]);
   });
 
@@ -261,5 +261,31 @@ describe('a registry that will not', () => {
 
   it('is out of reach when nobody listens', async () => {
     await expect(targetAt('127.0.0.1:1').ping()).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
+  });
+});
+
+describe('a HEAD that is refused', () => {
+  const fault = (message: string) => JSON.stringify({ errors: [{ code: 'DENIED', message }] });
+
+  it('is asked again as a GET, for the words of the registry are in a body only', async () => {
+    const server = await registry((_, response) =>
+      response.writeHead(403).end(fault('ask Alice for a seat')),
+    );
+    const target = targetAt(server.host);
+    const denied = {
+      code: 'REGISTRY_DENIED',
+      message: expect.stringContaining('ask Alice for a seat'),
+    };
+    await expect(target.has(descriptor)).rejects.toMatchObject(denied);
+    await expect(target.resolve('v1')).rejects.toMatchObject(denied);
+  });
+
+  it.each([400, 403, 405])('because it is one (%d) is no refusal of a manifest', async (status) => {
+    const server = await registry((request, response) =>
+      request.method === 'HEAD'
+        ? response.writeHead(status).end()
+        : response.writeHead(200, { 'content-type': 'application/vnd.oci.image.index.v1+json' }).end('{}'),
+    );
+    expect(await targetAt(server.host).resolve('v1')).toMatchObject({ size: 2 });
   });
 });
