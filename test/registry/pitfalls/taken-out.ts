@@ -52,6 +52,13 @@ export const TAKEN_OUT: readonly TakenOut[] = [
   },
   {
     pitfall: '00',
+    without: 'blobs are sent in chunks (fact 6)',
+    file: attempts,
+    find: 'if (rules.wholeOnly === true) return false;',
+    replace: 'if (rules.wholeOnly === undefined) return true;',
+  },
+  {
+    pitfall: '00',
     without: 'a server may lead anywhere (fact 8)',
     file: 'src/net/guard.ts',
     find: 'if (referrer === undefined || MAY_LEAD_TO[kindOf(referrer)].includes(kind)) return;',
