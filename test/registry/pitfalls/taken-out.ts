@@ -13,8 +13,8 @@ export interface TakenOut {
   readonly replace: string;
 }
 
+const exchange = 'src/registry/exchange.ts';
 const fallback = 'src/registry/referrers-tag.ts';
-const http = 'src/registry/http.ts';
 const attempts = 'src/registry/upload-attempts.ts';
 const mount = 'src/registry/mount.ts';
 const session = 'src/registry/upload-session.ts';
@@ -203,14 +203,14 @@ export const TAKEN_OUT: readonly TakenOut[] = [
   {
     pitfall: '09',
     without: 'a host is compared as it is written',
-    file: http,
+    file: exchange,
     find: 'url.origin === base.origin ? await',
     replace: 'url.host === request.registry ? await',
   },
   {
     pitfall: '10',
     without: 'every host gets the proof',
-    file: http,
+    file: exchange,
     find: 'url.origin === base.origin ? await',
     replace: "url.origin !== '' ? await",
   },
@@ -275,8 +275,8 @@ export const TAKEN_OUT: readonly TakenOut[] = [
     pitfall: '10',
     without: 'a signed address that refuses HEAD is a refusal',
     file: pull,
-    find: 'answerOf(error)?.status === 403 ?',
-    replace: 'answerOf(error)?.status === 999 ?',
+    find: 'return status === 400 || status === 403 || status === 405;',
+    replace: 'return false;',
   },
   {
     pitfall: '13',
@@ -303,8 +303,8 @@ export const TAKEN_OUT: readonly TakenOut[] = [
     pitfall: '14',
     without: 'a manifest that HEAD describes is fetched',
     file: pull,
-    find: 'const found = described(head) ?? (await hashed(client, request));',
-    replace: 'const found = await hashed(client, request);',
+    find: 'const found = described(head);',
+    replace: 'const found = undefined;',
   },
   {
     pitfall: '15',
@@ -402,7 +402,7 @@ export const TAKEN_OUT: readonly TakenOut[] = [
   {
     pitfall: '22',
     without: 'cookies are kept',
-    file: http,
+    file: exchange,
     find: 'const answer = await context.http.request({',
     replace: `const answer = await (async (one: Parameters<HttpClient['request']>[0]) => {
       const kept = globalThis as { cookie?: string };
