@@ -1,6 +1,7 @@
 import { DogwoodError } from '../errors.ts';
 import { readBody } from './body.ts';
-import type { RegistryClient, RegistryRequest, RegistryResponse } from './http.ts';
+import type { RegistryRequest, RegistryResponse } from './exchange.ts';
+import type { RegistryClient } from './http.ts';
 import { connectionFailure } from './refusal.ts';
 import { withRetries } from './retry.ts';
 
