@@ -61,7 +61,7 @@ export const ERRORS = {
   // what the user handed over
   SOURCE_NOT_FOUND: user('Check the path; a bare word is a path on this machine.', 404),
   SOURCE_UNREADABLE: user('Check that the file can be read.'),
-  SOURCE_UNSUPPORTED: user('`build plan` shows what was looked for and why each strategy was rejected.'),
+  SOURCE_UNSUPPORTED: user('`docs/detection.md` says what each strategy looks for; --strategy asks for one.'),
   STRATEGY_UNAVAILABLE: user(
     'This version cannot build with that strategy; `build doctor` lists what it can.',
   ),
@@ -215,8 +215,36 @@ export const ERRORS = {
     'The bytes changed on their way: try again, and look at what lies between here and the registry (a proxy?).',
   ),
 
+  // registries: what not all of them can do
+  REGISTRY_UNSUPPORTED: user('The registry does not offer this; its own console or API may.', 501),
+
   // the pull-only registry
   LISTEN_FAILED: infra('Name another address with --listen HOST:PORT; port 0 takes any that is free.', false),
+
+  // Heroku's Platform API
+  HEROKU_TOKEN_MISSING: auth(
+    'Set HEROKU_API_KEY, log in with `heroku login`, or pipe a token into --token-stdin.',
+  ),
+  HEROKU_UNAUTHORIZED: auth('The token is wrong or has expired; `heroku auth:token` shows a new one.'),
+  HEROKU_FORBIDDEN: auth(
+    'The token may not see this: it needs the scope read-protected (or global), and its user access to the app.',
+    403,
+  ),
+  HEROKU_TWO_FACTOR: auth(
+    'Make a token that needs no second factor for reading: `heroku authorizations:create`.',
+    403,
+  ),
+  HEROKU_NOT_FOUND: user('Check the name; `heroku apps --all` lists what the account can see.', 404),
+  HEROKU_RATE_LIMITED: infra('The account has used up its calls; some come back every minute.'),
+  HEROKU_UNREACHABLE: infra('Check that api.heroku.com, or the host named, answers from this machine.'),
+  HEROKU_TLS: infra(
+    'Check the host name, and that nothing between here and there replaces certificates.',
+    false,
+  ),
+  HEROKU_UNAVAILABLE: infra('Heroku has trouble (status.heroku.com); run the command again later.'),
+  HEROKU_PROTOCOL: infra('What answers there is not the Platform API as it is documented.', false),
+
+  MIGRATION_FOLDER_UNUSABLE: user('Name a folder that can be written with --out.'),
 
   // sources behind a URL
   FETCH_FAILED: infra('Check the address, and that its server answers from this machine.'),

@@ -1,16 +1,18 @@
 import { mkdir } from 'node:fs/promises';
 import { openUrl } from '../net/fetch-stream.ts';
 import { createHttpClient } from '../net/http.ts';
+import { steadySource } from '../oci/stores/steady-source.ts';
 import { openSource } from '../source/open-source.ts';
 import type { Source } from '../source/source.ts';
 import type { PipelineEnvironment } from './environment.ts';
 import { type Home, openHome } from './home.ts';
-import { type OpenRegistry, openRegistries } from './registries.ts';
+import { type OpenRegistry, openRegistries, type Registries } from './registries.ts';
 
 /** What one run opens, once: its home, the client of its registries, what it kept aside. */
 export interface Session extends Omit<Home, 'close'> {
   readonly environment: PipelineEnvironment;
   readonly registry: OpenRegistry;
+  readonly repository: Registries['repository'];
   openSource(text: string): Promise<Source>;
   /** A new, empty, private folder that is removed with the session. */
   makeFolder(): Promise<string>;
@@ -40,11 +42,19 @@ function openSession(environment: PipelineEnvironment): Session {
   });
   const { close, ...home } = openHome(environment);
   const closers: (() => Promise<void>)[] = [close, async () => http.close()];
+  const { open, repository } = openRegistries(environment, http, home.locations);
 
   const session: Session = {
     environment,
     ...home,
-    registry: openRegistries(environment, http, home.locations),
+    repository,
+    registry(reference, access) {
+      const target = open(reference, access);
+      if (access === 'push') return target;
+      const steady = steadySource(target, home.temp);
+      closers.push(steady.dispose);
+      return steady.target;
+    },
     async openSource(text) {
       const source = await openSource(text, {
         stdin: environment.stdin,

@@ -7,8 +7,10 @@ import { MAX_DOCUMENT_BYTES } from '../oci/documents.ts';
 import { isManifestOrIndexType, MEDIA_TYPES } from '../oci/media-types.ts';
 import { mismatch, notFound, sizeMismatch } from '../oci/verify.ts';
 import { discard, header, readBody } from './body.ts';
-import type { RegistryClient, RegistryRequest, RegistryResponse } from './http.ts';
+import type { RegistryRequest, RegistryResponse } from './exchange.ts';
+import type { RegistryClient } from './http.ts';
 import { connectionFailure } from './refusal.ts';
+import { answerOf } from './refusal-code.ts';
 import { mayPass, retryDelay, withRetries } from './retry.ts';
 import { pullScope, type Scope } from './scope.ts';
 
@@ -54,18 +56,49 @@ export async function sizeOfContent(
   content: Pick<Descriptor, 'mediaType' | 'digest'> & { readonly size?: number | undefined },
   options: ReadOptions = {},
 ): Promise<number | undefined> {
-  const response = await client.send({
+  const request = {
     ...common(repository, options),
-    method: 'HEAD',
     url: contentPath(repository, content),
     headers: { accept: isManifestOrIndexType(content.mediaType) ? ACCEPT_MANIFESTS : '*/*' },
     what: `${content.digest} of ${repository.repository}`,
     expect: [200, 404],
-  });
-  discard(response);
-  if (response.status === 404) return undefined;
-  const length = header(response, 'content-length');
-  return length === undefined ? content.size : Number(length);
+  };
+  try {
+    const response = await client.send({ ...request, method: 'HEAD' });
+    discard(response);
+    if (response.status === 404) return undefined;
+    const length = header(response, 'content-length');
+    return length === undefined ? content.size : Number(length);
+  } catch (error) {
+    // An address that a registry signed for GET is refused HEAD (moby#50065).
+    if (!isHeadRefused(error)) throw error;
+    return await sizeByGet(client, request, error);
+  }
+}
+
+/** Because it is a HEAD, or for good: only the answer to a GET has a body that says which. */
+function isHeadRefused(error: unknown): boolean {
+  const status = answerOf(error)?.status;
+  return status === 400 || status === 403 || status === 405;
+}
+
+/** The size as the first byte tells it. Throws what was refused then, in the registry's words, or else `refused`. */
+async function sizeByGet(
+  client: RegistryClient,
+  request: Omit<RegistryRequest, 'method'>,
+  refused: unknown,
+): Promise<number> {
+  const headers = { ...request.headers, range: 'bytes=0-0' };
+  try {
+    const response = await client.send({ ...request, method: 'GET', headers, expect: [206], retry: false });
+    response.body.destroy();
+    const [, size] = /^bytes 0-0\/(\d+)$/.exec(header(response, 'content-range') ?? '') ?? [];
+    if (size !== undefined) return Number(size);
+  } catch (error) {
+    request.signal?.throwIfAborted();
+    if (answerOf(error)?.status === answerOf(refused)?.status) throw error;
+  }
+  throw refused;
 }
 
 /**
@@ -87,10 +120,7 @@ export async function resolveManifest(
     what: `manifest ${reference} of ${repository.repository}`,
     expect: [200, 404],
   };
-  const head = await client.send({ ...request, method: 'HEAD' });
-  discard(head);
-  if (head.status === 404) return undefined;
-  const found = described(head) ?? (await hashed(client, request));
+  const found = await describedByHead(client, request);
   if (found === undefined || !isDigest(reference)) return found;
   // Only comparable when the algorithms agree; what is opened later is verified either way.
   if (digestAlgorithm(found.digest) !== digestAlgorithm(reference)) return { ...found, digest: reference };
@@ -101,6 +131,22 @@ export async function resolveManifest(
     );
   }
   return found;
+}
+
+async function describedByHead(
+  client: RegistryClient,
+  request: Omit<RegistryRequest, 'method'>,
+): Promise<Descriptor | undefined> {
+  try {
+    const head = await client.send({ ...request, method: 'HEAD' });
+    discard(head);
+    if (head.status === 404) return undefined;
+    const found = described(head);
+    if (found !== undefined) return found;
+  } catch (error) {
+    if (!isHeadRefused(error)) throw error;
+  }
+  return await hashed(client, request);
 }
 
 /** A manifest by its bytes; undefined when there is nothing. */

@@ -74,8 +74,10 @@ export function createFakeHost(options: FakeHostOptions) {
       validateImage: notGiven,
       loadIntoDocker: notGiven,
       listImages: notGiven,
+      listTags: notGiven,
       removeImages: notGiven,
       serveImages: notGiven,
+      planMigration: notGiven,
       ...options.pipeline,
     },
   };

@@ -13,10 +13,12 @@ export interface TakenOut {
   readonly replace: string;
 }
 
-const http = 'src/registry/http.ts';
+const exchange = 'src/registry/exchange.ts';
+const fallback = 'src/registry/referrers-tag.ts';
 const attempts = 'src/registry/upload-attempts.ts';
 const mount = 'src/registry/mount.ts';
 const session = 'src/registry/upload-session.ts';
+const chunked = 'src/registry/chunked.ts';
 const pull = 'src/registry/pull.ts';
 const retry = 'src/registry/retry.ts';
 const target = 'src/registry/registry-target.ts';
@@ -48,6 +50,13 @@ export const TAKEN_OUT: readonly TakenOut[] = [
     file: 'src/registry/scheme.ts',
     find: '  const bearer = challenges.find(({ scheme, parameters }) =>',
     replace: '  const bearer = challenges.slice(0, 1).find(({ scheme, parameters }) =>',
+  },
+  {
+    pitfall: '00',
+    without: 'blobs are sent in chunks (fact 6)',
+    file: attempts,
+    find: 'if (rules.wholeOnly === true) return false;',
+    replace: 'if (rules.wholeOnly === undefined) return true;',
   },
   {
     pitfall: '00',
@@ -122,6 +131,20 @@ export const TAKEN_OUT: readonly TakenOut[] = [
     replace: '',
   },
   {
+    pitfall: '04',
+    without: 'a Range that stands still is believed for ever',
+    file: chunked,
+    find: 'const MAX_STALLED = 3;',
+    replace: 'const MAX_STALLED = 3_000_000;',
+  },
+  {
+    pitfall: '04',
+    without: 'chunks that lead nowhere are tried again',
+    file: chunked,
+    find: 'rules.wholeOnly = true;',
+    replace: '',
+  },
+  {
     pitfall: '05',
     without: '202 is taken for a mount',
     file: mount,
@@ -134,6 +157,27 @@ export const TAKEN_OUT: readonly TakenOut[] = [
     file: mount,
     find: 'if (response.status === 202) return { mounted: false, session: sessionOf(response) };',
     replace: 'if (response.status === 202) return NO;',
+  },
+  {
+    pitfall: '06',
+    without: 'a refused chunk is not made smaller',
+    file: 'src/registry/upload-rules.ts',
+    find: 'rules.maxChunk = Math.min(smaller, rules.maxChunk ?? smaller);',
+    replace: '',
+  },
+  {
+    pitfall: '06',
+    without: 'a stream says which bytes it is',
+    file: 'src/registry/upload-send.ts',
+    find: '    url: session.url,\n    headers: OCTETS,',
+    replace: "    url: session.url,\n    headers: { ...OCTETS, 'content-range': '0-' + (2 ** 40) },",
+  },
+  {
+    pitfall: '07',
+    without: 'a chunk states unit and total',
+    file: chunked,
+    find: "{ 'content-range': `${received}-${end - 1}` }",
+    replace: "{ 'content-range': `bytes ${received}-${end - 1}/*` }",
   },
   {
     pitfall: '08',
@@ -159,16 +203,129 @@ export const TAKEN_OUT: readonly TakenOut[] = [
   {
     pitfall: '09',
     without: 'a host is compared as it is written',
-    file: http,
+    file: exchange,
     find: 'url.origin === base.origin ? await',
     replace: 'url.host === request.registry ? await',
   },
   {
     pitfall: '10',
     without: 'every host gets the proof',
-    file: http,
+    file: exchange,
     find: 'url.origin === base.origin ? await',
     replace: "url.origin !== '' ? await",
+  },
+  {
+    pitfall: '11',
+    without: 'a registry without a list of referrers gets none',
+    file: 'src/registry/referrers.ts',
+    find: 'await changeFallback(client, repository, subject, { add: entry, scopes, signal });',
+    replace: 'void entry;',
+  },
+  {
+    pitfall: '11',
+    without: 'a list is written over what another wrote meanwhile',
+    file: fallback,
+    find: "...(current?.etag === undefined ? {} : { 'if-match': current.etag }),",
+    replace: '',
+  },
+  {
+    pitfall: '11',
+    without: 'it is not looked whether what was written is there',
+    file: fallback,
+    find: '    await write(client, repository, fallbackTag(subject), current, change);',
+    replace: '    return await write(client, repository, fallbackTag(subject), current, change);',
+  },
+  {
+    pitfall: '11',
+    without: 'changes of one process do not wait for each other',
+    file: fallback,
+    find: 'client.fallbacks.get(key) ?? Promise.resolve()',
+    replace: 'Promise.resolve()',
+  },
+  {
+    pitfall: '11',
+    without: 'whatever the tag names is a list',
+    file: fallback,
+    find: 'if (digest === subject) return undefined;',
+    replace: '',
+  },
+  {
+    pitfall: '11',
+    without: 'a web page that says 429 is the registry',
+    file: 'src/registry/referrers.ts',
+    find: 'page.response.url.host === registryHost(registry)',
+    replace: "page.response.url.host !== ''",
+  },
+  {
+    pitfall: '12',
+    without: 'more is asked for than some give',
+    file: 'src/registry/tags.ts',
+    find: 'const PAGE_SIZE = 1000;',
+    replace: 'const PAGE_SIZE = 2000;',
+  },
+  {
+    pitfall: '12',
+    without: 'the address of the next page is written by hand',
+    file: 'src/registry/pages.ts',
+    find: '    url = next;',
+    replace: `    const { tags = [] } = JSON.parse(page.bytes.toString('utf8')) as { tags?: string[] };
+    url = new URL(\`\${next.pathname}?n=1000&last=\${tags.at(-1)}\`, next);`,
+  },
+  {
+    pitfall: '10',
+    without: 'a signed address that refuses HEAD is a refusal',
+    file: pull,
+    find: 'return status === 400 || status === 403 || status === 405;',
+    replace: 'return false;',
+  },
+  {
+    pitfall: '13',
+    without: 'a new token that is refused is not shown again',
+    file: 'src/registry/login.ts',
+    find: 'if (!insufficient && !waited && again) {',
+    replace: 'if (!insufficient && waited && again) {',
+  },
+  {
+    pitfall: '13',
+    without: 'a token that states no life lives for ever',
+    file: 'src/registry/token.ts',
+    find: 'const MIN_LIFE_MS = 60_000;',
+    replace: 'const MIN_LIFE_MS = 60_000_000;',
+  },
+  {
+    pitfall: '14',
+    without: 'what a registry says of its limit is overlooked',
+    file: 'src/registry/warnings.ts',
+    find: 'const near = left === undefined ?',
+    replace: 'const near = left !== null ?',
+  },
+  {
+    pitfall: '14',
+    without: 'a manifest that HEAD describes is fetched',
+    file: pull,
+    find: 'const found = described(head);',
+    replace: 'const found = undefined;',
+  },
+  {
+    pitfall: '15',
+    without: 'what a registry misses is not sent again',
+    file: 'src/oci/copy.ts',
+    find: 'if (missing === undefined) throw error;',
+    replace: 'if (missing !== null) throw error;',
+  },
+  {
+    pitfall: '15',
+    without: 'only what is named is sent again',
+    file: 'src/oci/copy.ts',
+    find: '(named.length > 0 ? named : children)',
+    replace: 'named',
+  },
+  {
+    pitfall: '15',
+    without: 'what a registry said once it has is believed',
+    file: 'src/registry/upload.ts',
+    find: 'if (options.again === true) {',
+    replace: "if (options.tag === 'no blob has one') {",
   },
   {
     pitfall: '16',
@@ -190,6 +347,13 @@ export const TAKEN_OUT: readonly TakenOut[] = [
     file: target,
     find: 'const key = `${registryHost(repository.registry)}/${repository.repository}@${digest}`;',
     replace: 'const key = `${repository.repository}@${digest}`;',
+  },
+  {
+    pitfall: '17',
+    without: 'a slow source is read through each time',
+    file: 'src/pipeline/session.ts',
+    find: 'return steady.target;',
+    replace: 'return target;',
   },
   {
     pitfall: '18',
@@ -238,7 +402,7 @@ export const TAKEN_OUT: readonly TakenOut[] = [
   {
     pitfall: '22',
     without: 'cookies are kept',
-    file: http,
+    file: exchange,
     find: 'const answer = await context.http.request({',
     replace: `const answer = await (async (one: Parameters<HttpClient['request']>[0]) => {
       const kept = globalThis as { cookie?: string };
