@@ -61,7 +61,7 @@ export const ERRORS = {
   // what the user handed over
   SOURCE_NOT_FOUND: user('Check the path; a bare word is a path on this machine.', 404),
   SOURCE_UNREADABLE: user('Check that the file can be read.'),
-  SOURCE_UNSUPPORTED: user('`build plan` shows what was looked for and why each strategy was rejected.'),
+  SOURCE_UNSUPPORTED: user('docs/detection.md says what each strategy looks for; --strategy asks for one.'),
   STRATEGY_UNAVAILABLE: user(
     'This version cannot build with that strategy; `build doctor` lists what it can.',
   ),

@@ -43,6 +43,22 @@ describe('a host that asks to be left alone', () => {
     expect(asked).toHaveLength(20);
   });
 
+  it.each([
+    [4, []],
+    [40, ['asks to be left alone, and is for 40 s']],
+  ])('is told of once when it takes long: %d s', async (after, told) => {
+    const registry = await quirkRegistry({
+      quirks: { putOff: { on: 'blob', status: 429, times: 4, after } },
+    });
+    const warnings: string[] = [];
+    // All four are told before anybody has waited.
+    const sleep = () => setImmediate();
+    const retry = { clock: () => 0, sleep };
+    const client = realClient({ retry, onWarning: ({ message }) => warnings.push(message) });
+    await Promise.all(blobs(4).map((blob) => targetAt(registry, 'app', client).has(blob)));
+    expect(warnings).toEqual(told.map((text) => `${registry.host} ${text}`));
+  });
+
   it('is not waited for longer than two minutes', async () => {
     const registry = await quirkRegistry({
       quirks: { putOff: { on: 'blob', status: 503, times: 1, after: 86_400 } },

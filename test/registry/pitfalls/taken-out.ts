@@ -13,7 +13,7 @@ export interface TakenOut {
   readonly replace: string;
 }
 
-const http = 'src/registry/http.ts';
+const exchange = 'src/registry/exchange.ts';
 const attempts = 'src/registry/upload-attempts.ts';
 const mount = 'src/registry/mount.ts';
 const session = 'src/registry/upload-session.ts';
@@ -49,6 +49,13 @@ export const TAKEN_OUT: readonly TakenOut[] = [
     file: 'src/registry/scheme.ts',
     find: '  const bearer = challenges.find(({ scheme, parameters }) =>',
     replace: '  const bearer = challenges.slice(0, 1).find(({ scheme, parameters }) =>',
+  },
+  {
+    pitfall: '00',
+    without: 'blobs are sent in chunks (fact 6)',
+    file: attempts,
+    find: 'if (rules.wholeOnly === true) return false;',
+    replace: 'if (rules.wholeOnly === undefined) return true;',
   },
   {
     pitfall: '00',
@@ -195,14 +202,14 @@ export const TAKEN_OUT: readonly TakenOut[] = [
   {
     pitfall: '09',
     without: 'a host is compared as it is written',
-    file: http,
+    file: exchange,
     find: 'url.origin === base.origin ? await',
     replace: 'url.host === request.registry ? await',
   },
   {
     pitfall: '10',
     without: 'every host gets the proof',
-    file: http,
+    file: exchange,
     find: 'url.origin === base.origin ? await',
     replace: "url.origin !== '' ? await",
   },
@@ -210,8 +217,8 @@ export const TAKEN_OUT: readonly TakenOut[] = [
     pitfall: '10',
     without: 'a signed address that refuses HEAD is a refusal',
     file: pull,
-    find: 'answerOf(error)?.status === 403 ?',
-    replace: 'answerOf(error)?.status === 999 ?',
+    find: 'return status === 400 || status === 403 || status === 405;',
+    replace: 'return false;',
   },
   {
     pitfall: '13',
@@ -238,8 +245,8 @@ export const TAKEN_OUT: readonly TakenOut[] = [
     pitfall: '14',
     without: 'a manifest that HEAD describes is fetched',
     file: pull,
-    find: 'const found = described(head) ?? (await hashed(client, request));',
-    replace: 'const found = await hashed(client, request);',
+    find: 'const found = described(head);',
+    replace: 'const found = undefined;',
   },
   {
     pitfall: '15',
@@ -337,7 +344,7 @@ export const TAKEN_OUT: readonly TakenOut[] = [
   {
     pitfall: '22',
     without: 'cookies are kept',
-    file: http,
+    file: exchange,
     find: 'const answer = await context.http.request({',
     replace: `const answer = await (async (one: Parameters<HttpClient['request']>[0]) => {
       const kept = globalThis as { cookie?: string };
