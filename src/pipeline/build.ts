@@ -114,7 +114,11 @@ async function build(request: BuildRequest, session: Session, progress: Progress
       hold: session.hold,
       readSecret: secretReader(session.environment),
       sink: sink.target,
-      publish: publishTarget(direct, session.environment.insecureRegistries),
+      publish: publishTarget(
+        direct,
+        session.environment.insecureRegistries,
+        session.environment.network.hosts,
+      ),
       emit,
       logger,
     }),
