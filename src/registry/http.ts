@@ -38,6 +38,8 @@ export interface RegistryClient {
   readonly uploads: Map<string, Promise<PutResult>>;
   /** Those of them whose bytes are on their way (or are mounted), by registry and digest. */
   readonly sending: Map<string, Promise<PutResult>>;
+  /** The last change under way of each fallback list of referrers, by registry, repository and tag. */
+  readonly fallbacks: Map<string, Promise<void>>;
   /** What is known of where blobs lie. */
   readonly blobs: KnownBlobs;
   /** What hosts taught about uploads to them. */
@@ -83,6 +85,7 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
     logger,
     uploads: new Map(),
     sending: new Map(),
+    fallbacks: new Map(),
     blobs: createKnownBlobs(retry.clock, options.locations),
     uploadRules: createUploadRules(),
     async ping(registry, signal) {

@@ -14,6 +14,7 @@ export interface TakenOut {
 }
 
 const exchange = 'src/registry/exchange.ts';
+const fallback = 'src/registry/referrers-tag.ts';
 const attempts = 'src/registry/upload-attempts.ts';
 const mount = 'src/registry/mount.ts';
 const session = 'src/registry/upload-session.ts';
@@ -212,6 +213,63 @@ export const TAKEN_OUT: readonly TakenOut[] = [
     file: exchange,
     find: 'url.origin === base.origin ? await',
     replace: "url.origin !== '' ? await",
+  },
+  {
+    pitfall: '11',
+    without: 'a registry without a list of referrers gets none',
+    file: 'src/registry/referrers.ts',
+    find: 'await changeFallback(client, repository, subject, { add: entry, scopes, signal });',
+    replace: 'void entry;',
+  },
+  {
+    pitfall: '11',
+    without: 'a list is written over what another wrote meanwhile',
+    file: fallback,
+    find: "...(current?.etag === undefined ? {} : { 'if-match': current.etag }),",
+    replace: '',
+  },
+  {
+    pitfall: '11',
+    without: 'it is not looked whether what was written is there',
+    file: fallback,
+    find: '    await write(client, repository, fallbackTag(subject), current, change);',
+    replace: '    return await write(client, repository, fallbackTag(subject), current, change);',
+  },
+  {
+    pitfall: '11',
+    without: 'changes of one process do not wait for each other',
+    file: fallback,
+    find: 'client.fallbacks.get(key) ?? Promise.resolve()',
+    replace: 'Promise.resolve()',
+  },
+  {
+    pitfall: '11',
+    without: 'whatever the tag names is a list',
+    file: fallback,
+    find: 'if (digest === subject) return undefined;',
+    replace: '',
+  },
+  {
+    pitfall: '11',
+    without: 'a web page that says 429 is the registry',
+    file: 'src/registry/referrers.ts',
+    find: 'page.response.url.host === registryHost(registry)',
+    replace: "page.response.url.host !== ''",
+  },
+  {
+    pitfall: '12',
+    without: 'more is asked for than some give',
+    file: 'src/registry/tags.ts',
+    find: 'const PAGE_SIZE = 1000;',
+    replace: 'const PAGE_SIZE = 2000;',
+  },
+  {
+    pitfall: '12',
+    without: 'the address of the next page is written by hand',
+    file: 'src/registry/pages.ts',
+    find: '    url = next;',
+    replace: `    const { tags = [] } = JSON.parse(page.bytes.toString('utf8')) as { tags?: string[] };
+    url = new URL(\`\${next.pathname}?n=1000&last=\${tags.at(-1)}\`, next);`,
   },
   {
     pitfall: '10',
