@@ -115,7 +115,11 @@ async function build(request: BuildRequest, session: Session, progress: Progress
       alternatives: () => alternatives(plan.strategy, source, request, builders, context),
       readSecret: secretReader(session.environment),
       sink: sink.target,
-      publish: publishTarget(direct, session.environment.insecureRegistries),
+      publish: publishTarget(
+        direct,
+        session.environment.insecureRegistries,
+        session.environment.network.hosts,
+      ),
       emit,
       logger,
     }),

@@ -111,6 +111,13 @@ export const TAKEN_OUT: readonly TakenOut[] = [
   },
   {
     pitfall: '03',
+    without: 'one scope alone is never tried',
+    file: 'src/registry/login.ts',
+    find: "joined: 'first',",
+    replace: 'joined: undefined,',
+  },
+  {
+    pitfall: '03',
     without: 'the scope of the source comes first',
     file: mount,
     find: '      pushScope(repository.repository),\n      pullScope(from.repository),\n',
