@@ -192,7 +192,9 @@ export const ERRORS = {
   ),
   PROXY_REFUSED: infra('Ask whoever runs the proxy, or except the host with NO_PROXY.', false),
 
-  CREDENTIALS_UNREADABLE: auth('Check the Docker config file and the credential helper that it names.'),
+  CREDENTIALS_UNREADABLE: auth(
+    'Check the file or variable named there, and the credential helper that it names.',
+  ),
   // registries: what they keep, and how much
   REGISTRY_FULL: infra(
     'Free space there or raise the quota; if one upload is too large, the proxy in front of the registry may limit it. `build push` later sends only what is missing.',
@@ -212,6 +214,34 @@ export const ERRORS = {
   TRANSFER_DAMAGED: infra(
     'The bytes changed on their way: try again, and look at what lies between here and the registry (a proxy?).',
   ),
+
+  // the pull-only registry
+  LISTEN_FAILED: infra('Name another address with --listen HOST:PORT; port 0 takes any that is free.', false),
+
+  // Heroku's Platform API
+  HEROKU_TOKEN_MISSING: auth(
+    'Set HEROKU_API_KEY, log in with `heroku login`, or pipe a token into --token-stdin.',
+  ),
+  HEROKU_UNAUTHORIZED: auth('The token is wrong or has expired; `heroku auth:token` shows a new one.'),
+  HEROKU_FORBIDDEN: auth(
+    'The token may not see this: it needs the scope read-protected (or global), and its user access to the app.',
+    403,
+  ),
+  HEROKU_TWO_FACTOR: auth(
+    'Make a token that needs no second factor for reading: `heroku authorizations:create`.',
+    403,
+  ),
+  HEROKU_NOT_FOUND: user('Check the name; `heroku apps --all` lists what the account can see.', 404),
+  HEROKU_RATE_LIMITED: infra('The account has used up its calls; some come back every minute.'),
+  HEROKU_UNREACHABLE: infra('Check that api.heroku.com, or the host named, answers from this machine.'),
+  HEROKU_TLS: infra(
+    'Check the host name, and that nothing between here and there replaces certificates.',
+    false,
+  ),
+  HEROKU_UNAVAILABLE: infra('Heroku has trouble (status.heroku.com); run the command again later.'),
+  HEROKU_PROTOCOL: infra('What answers there is not the Platform API as it is documented.', false),
+
+  MIGRATION_FOLDER_UNUSABLE: user('Name a folder that can be written with --out.'),
 
   // sources behind a URL
   FETCH_FAILED: infra('Check the address, and that its server answers from this machine.'),

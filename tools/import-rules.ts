@@ -31,8 +31,8 @@ export const RESERVED: readonly {
   },
   {
     modules: /^node:(http|https|http2|net|tls|dgram)$|^undici$/,
-    to: ['net', 'registry/http', 'service/http', 'engines/docker/api'],
-    why: 'what a user named is reached through the outbound guard',
+    to: ['net', 'registry/http', 'registry/server', 'service/http', 'engines/docker/api'],
+    why: 'what a user named is reached through the outbound guard, and only servers listen',
   },
 ];
 

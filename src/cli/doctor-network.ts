@@ -24,6 +24,8 @@ interface HostReport {
   readonly authorities: number;
   readonly clientCertificate: boolean;
   readonly insecure: boolean;
+  /** Pulled from before it. */
+  readonly mirrors: readonly string[];
   readonly problem: string | null;
 }
 
@@ -32,13 +34,18 @@ const AUTHORITY_VARIABLES = ['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'SSL_CERT_D
 /** Reads settings and certificates; sends nothing. */
 export async function examineNetwork(
   host: CliHost,
-  config: Pick<UserConfig, 'hosts' | 'insecureRegistries' | 'allowOutbound'>,
+  config: Pick<UserConfig, 'hosts' | 'mirrors' | 'insecureRegistries' | 'allowOutbound'>,
 ): Promise<NetworkReport> {
   const { environment } = host;
   const folders = certificateFolders(host);
   const settings = { hosts: config.hosts, certificateFolders: folders };
   const inFolders = await Promise.all(folders.map((folder) => readdir(folder).catch(() => [])));
-  const named = new Set([...Object.keys(config.hosts), ...config.insecureRegistries, ...inFolders.flat()]);
+  const named = new Set([
+    ...Object.keys(config.hosts),
+    ...Object.keys(config.mirrors),
+    ...config.insecureRegistries,
+    ...inFolders.flat(),
+  ]);
   return {
     proxies: createProxies(proxyVariables(environment)).settings,
     authorities: await Promise.all(
@@ -48,7 +55,11 @@ export async function examineNetwork(
       }),
     ),
     hosts: await Promise.all(
-      [...named].toSorted().map((name) => examineHost(name, settings, config.insecureRegistries)),
+      [...named].toSorted().map(async (name) => ({
+        ...(await examineHost(name, settings)),
+        insecure: config.insecureRegistries.includes(name),
+        mirrors: config.mirrors[name] ?? [],
+      })),
     ),
     allowOutbound: config.allowOutbound,
   };
@@ -57,10 +68,8 @@ export async function examineNetwork(
 async function examineHost(
   name: string,
   settings: Parameters<typeof createHostCertificates>[0],
-  insecureRegistries: readonly string[],
-): Promise<HostReport> {
-  const insecure = insecureRegistries.includes(name);
-  const report = { host: name, authorities: 0, clientCertificate: false, insecure, problem: null };
+): Promise<Omit<HostReport, 'insecure' | 'mirrors'>> {
+  const report = { host: name, authorities: 0, clientCertificate: false, problem: null };
   const url = URL.parse(`https://${name}/`);
   if (url === null) return { ...report, problem: 'no name of a host' };
   try {

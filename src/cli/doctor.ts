@@ -1,12 +1,11 @@
-import { readFile, stat, statfs } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
+import { stat, statfs } from 'node:fs/promises';
 import { detectEngines } from '../engines/detect.ts';
 import { asDogwoodError } from '../errors.ts';
-import { canonicalRegistry } from '../oci/reference.ts';
 import { openLocalStore } from '../oci/stores/local.ts';
 import { MIGRATIONS } from '../oci/stores/local-index.ts';
+import { type CredentialsReport, examineCredentials } from './doctor-credentials.ts';
 import { examineNetwork, type NetworkReport } from './doctor-network.ts';
-import { dockerConfigFolder, dogwoodHome, userConfigPath } from './folders.ts';
+import { dogwoodHome, userConfigPath } from './folders.ts';
 import type { CliHost } from './host.ts';
 import { readUserConfig } from './user-config.ts';
 import type { UserConfig } from './user-config-schema.ts';
@@ -45,16 +44,6 @@ interface HomeReport {
   /** Bytes. */
   readonly free: number | null;
   readonly storeSchema: number | null;
-  readonly problem: string | null;
-}
-
-interface CredentialsReport {
-  readonly path: string;
-  readonly registries: readonly {
-    readonly registry: string;
-    readonly source: string;
-    readonly ok: boolean;
-  }[];
   readonly problem: string | null;
 }
 
@@ -146,50 +135,4 @@ async function examineConfig(
     const settings = await readUserConfig(undefined);
     return { path, found, ok: false, problem: asDogwoodError(error).message, settings };
   }
-}
-
-/** Names only: no helper is asked, since it might ask a person, and no secret is read into the answer. */
-async function examineCredentials(host: CliHost): Promise<CredentialsReport> {
-  const path = join(dockerConfigFolder(host), 'config.json');
-  let file: Readonly<Record<string, unknown>>;
-  try {
-    file = record(JSON.parse(await readFile(path, 'utf8')));
-  } catch (error) {
-    const absent = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-    return { path, registries: [], problem: absent ? null : 'the file cannot be read as JSON' };
-  }
-  const found = new Map<string, { source: string; helper: string | undefined }>();
-  for (const registry of Object.keys(record(file.auths))) {
-    const helper = typeof file.credsStore === 'string' ? file.credsStore : undefined;
-    found.set(hostOf(registry), { source: helper ? `docker-credential-${helper}` : 'auths', helper });
-  }
-  for (const [registry, helper] of Object.entries(record(file.credHelpers))) {
-    if (typeof helper !== 'string') continue;
-    found.set(hostOf(registry), { source: `docker-credential-${helper}`, helper });
-  }
-  const registries = await Promise.all(
-    [...found].map(async ([registry, { source, helper }]) => ({
-      registry,
-      source,
-      ok: helper === undefined || (await isOnPath(`docker-credential-${helper}`, host.environment.PATH)),
-    })),
-  );
-  return { path, registries, problem: null };
-}
-
-/** `https://HOST/v1/` and `HOST` are the same registry. */
-function hostOf(key: string): string {
-  return canonicalRegistry(key.replace(/^https?:\/\//, '').replace(/\/.*$/, ''));
-}
-
-function record(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null ? { ...value } : {};
-}
-
-async function isOnPath(file: string, path: string | undefined): Promise<boolean> {
-  for (const folder of (path ?? '').split(delimiter)) {
-    const found = await stat(join(folder, file)).catch(() => undefined);
-    if (found?.isFile() && (found.mode & 0o111) !== 0) return true;
-  }
-  return false;
 }

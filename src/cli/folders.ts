@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { DogwoodError } from '../errors.ts';
+import type { CredentialPlace } from '../registry/credential-document.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -50,6 +51,28 @@ export function certificateFolders(surroundings: Surroundings): readonly string[
   const config = configFolder(surroundings);
   const own = config === undefined ? [] : [join(config, 'containers', 'certs.d')];
   return [...own, '/etc/containers/certs.d', '/etc/docker/certs.d'];
+}
+
+/**
+ * Where credentials for registries are looked for, in this order: `$DOCKER_AUTH_CONFIG` (the document itself, as GitLab
+ * has it), `$REGISTRY_AUTH_FILE`, Docker's config file, and the two that Podman and skopeo write to.
+ */
+export function credentialPlaces(surroundings: Surroundings): readonly CredentialPlace[] {
+  const { environment, userHome } = surroundings;
+  const text = environment.DOCKER_AUTH_CONFIG;
+  const runtime = absolute(environment.XDG_RUNTIME_DIR);
+  const config = absolute(environment.XDG_CONFIG_HOME) ?? (userHome && join(userHome, '.config'));
+  const paths = [
+    environment.REGISTRY_AUTH_FILE,
+    join(dockerConfigFolder(surroundings), 'config.json'),
+    runtime && join(runtime, 'containers', 'auth.json'),
+    config && join(config, 'containers', 'auth.json'),
+  ];
+  const files = new Set(paths.filter((path) => path !== undefined && path !== ''));
+  return [
+    ...(text ? [{ kind: 'variable', name: 'DOCKER_AUTH_CONFIG', text } as const] : []),
+    ...[...files].map((path) => ({ kind: 'file', path: path as string }) as const),
+  ];
 }
 
 /** `$XDG_CONFIG_HOME/dogwood/config.toml`, else `~/.config/dogwood/config.toml`; undefined without a home. */

@@ -1,9 +1,12 @@
+import type { runPlan } from '../heroku-import/run-plan.ts';
 import type { runBuild } from '../pipeline/build.ts';
 import type { copyImage } from '../pipeline/copy.ts';
+import type { listImages, removeImages } from '../pipeline/images.ts';
 import type { inspectImage } from '../pipeline/inspect.ts';
 import type { planBuild } from '../pipeline/plan.ts';
 import type { pushImage } from '../pipeline/push.ts';
 import type { loadIntoDocker } from '../pipeline/run.ts';
+import type { serveImages } from '../pipeline/serve-images.ts';
 import type { validateImage } from '../pipeline/validate.ts';
 
 /** The work behind the commands. Each is loaded when its command runs, so that `--help` does not pay for it. */
@@ -15,6 +18,10 @@ export interface PipelineLoader {
   inspectImage(): Promise<typeof inspectImage>;
   validateImage(): Promise<typeof validateImage>;
   loadIntoDocker(): Promise<typeof loadIntoDocker>;
+  listImages(): Promise<typeof listImages>;
+  removeImages(): Promise<typeof removeImages>;
+  serveImages(): Promise<typeof serveImages>;
+  planMigration(): Promise<typeof runPlan>;
 }
 
 export const pipelineLoader: PipelineLoader = {
@@ -25,4 +32,8 @@ export const pipelineLoader: PipelineLoader = {
   inspectImage: async () => (await import('../pipeline/inspect.ts')).inspectImage,
   validateImage: async () => (await import('../pipeline/validate.ts')).validateImage,
   loadIntoDocker: async () => (await import('../pipeline/run.ts')).loadIntoDocker,
+  listImages: async () => (await import('../pipeline/images.ts')).listImages,
+  removeImages: async () => (await import('../pipeline/images.ts')).removeImages,
+  serveImages: async () => (await import('../pipeline/serve-images.ts')).serveImages,
+  planMigration: async () => (await import('../heroku-import/run-plan.ts')).runPlan,
 };

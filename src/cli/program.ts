@@ -17,6 +17,8 @@ const LOADERS: Readonly<Record<'build' | (typeof COMMANDS)[number]['name'], () =
   push: async () => (await import('./commands/push.ts')).createPushCommand,
   copy: async () => (await import('./commands/copy.ts')).createCopyCommand,
   run: async () => (await import('./commands/run.ts')).createRunCommand,
+  images: async () => (await import('./commands/images.ts')).createImagesCommand,
+  heroku: async () => (await import('./commands/heroku.ts')).createHerokuCommand,
   doctor: async () => (await import('./commands/doctor.ts')).createDoctorCommand,
 };
 
@@ -102,9 +104,13 @@ function editDistance(a: string, b: string): number {
 }
 
 function configure(command: CommandUnknownOpts, entry: Summary, host: CliHost): void {
+  command.name(entry.name === BUILD.name ? 'build' : `build ${entry.name}`).description(entry.summary);
+  adapt(command, host);
+}
+
+/** The same ways for a command and those below it. */
+function adapt(command: CommandUnknownOpts, host: CliHost): void {
   command
-    .name(entry.name === BUILD.name ? 'build' : `build ${entry.name}`)
-    .description(entry.summary)
     .helpOption('-h, --help', 'show this help')
     .exitOverride()
     .configureOutput({
@@ -114,6 +120,7 @@ function configure(command: CommandUnknownOpts, entry: Summary, host: CliHost): 
       getOutHelpWidth: () => host.stdout.columns ?? 100,
       getOutHasColors: () => false,
     });
+  for (const below of command.commands) adapt(below, host);
 }
 
 /** Told by its code: the class itself would have to be loaded for it. */

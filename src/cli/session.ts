@@ -13,7 +13,14 @@ import {
   writeFailureDocument,
 } from './failure.ts';
 import type { ProgressMode } from './flags.ts';
-import { certificateFolders, dockerConfigFolder, dogwoodHome, logFolder, userConfigPath } from './folders.ts';
+import {
+  certificateFolders,
+  credentialPlaces,
+  dockerConfigFolder,
+  dogwoodHome,
+  logFolder,
+  userConfigPath,
+} from './folders.ts';
 import type { CliHost } from './host.ts';
 import { terminalJson } from './output/escape.ts';
 import { lineOf } from './output/lines.ts';
@@ -151,6 +158,7 @@ function createEnvironment(
       stdin ??= addAbortSignal(run.signal, host.stdin);
       return stdin;
     },
+    credentialPlaces: credentialPlaces(host),
     dockerConfig: dockerConfigFolder(host),
     dockerHost: host.environment.DOCKER_HOST || undefined,
     engineVariables: engineVariables(host.environment),
@@ -161,6 +169,7 @@ function createEnvironment(
       certificateFolders: certificateFolders(host),
       allow: config.allowOutbound,
     },
+    mirrors: config.mirrors,
     insecureRegistries: [...(flags.insecureRegistry ?? []), ...config.insecureRegistries],
     clock: host.clock,
     ...run,

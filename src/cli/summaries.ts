@@ -13,6 +13,12 @@ export const COMMANDS = [
   { name: 'push', synopsis: 'IMAGE REF...', summary: 'send an image to one or more registries' },
   { name: 'copy', synopsis: 'FROM TO', summary: 'copy an image from one place to another' },
   { name: 'run', synopsis: 'IMAGE [PROCESS] [-- COMMAND]', summary: 'run a process of an image in Docker' },
+  {
+    name: 'images',
+    synopsis: 'list|rm|serve',
+    summary: 'the local store; serve: a pull-only registry over it',
+  },
+  { name: 'heroku', synopsis: 'plan', summary: 'leave Heroku: what an import of its apps would do' },
   { name: 'doctor', synopsis: '', summary: 'what this machine can build, and what is missing' },
 ] as const satisfies readonly Summary[];
 

@@ -2,6 +2,7 @@ import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { createAllowList } from '../net/allow-list.ts';
 import type { HostSettings } from '../net/settings.ts';
+import { canonicalRegistry } from '../oci/reference.ts';
 
 /** A registry as references have it: a name or an address, in small letters, with a port if need be. */
 const hostName = z
@@ -9,6 +10,14 @@ const hostName = z
   .regex(
     /^(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::\d{1,5})?$/,
     'a host is written as in references, such as registry.example or 10.0.0.5:5000',
+  );
+
+/** HOST[:PORT][/PREFIX]: what stands before the repository's name there. */
+const mirror = z
+  .string()
+  .regex(
+    /^(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::\d{1,5})?(?:\/[a-z0-9._-]+)*$/,
+    'a mirror is written HOST, HOST:PORT or HOST/PREFIX',
   );
 
 const path = z.string().min(1);
@@ -23,6 +32,7 @@ const host = z
     cert: path.optional(),
     key: path.optional(),
     insecure: z.boolean().default(false),
+    mirrors: z.array(mirror).default([]),
   })
   .superRefine(({ cert, key }, context) => {
     if ((cert === undefined) === (key === undefined)) return;
@@ -48,6 +58,12 @@ export const allowSchema = z
     }),
   )
   .default([]);
+
+/** The mirrors of each registry, under the name that references have for it. */
+export function mirrorsOf(hosts: z.infer<typeof hostsSchema>): Readonly<Record<string, readonly string[]>> {
+  const given = Object.entries(hosts).filter(([, { mirrors }]) => mirrors.length > 0);
+  return Object.fromEntries(given.map(([name, { mirrors }]) => [canonicalRegistry(name), mirrors]));
+}
 
 /** Paths in the file at `path` are relative to its folder. */
 export function hostSettings(

@@ -5,7 +5,7 @@ import { readToml } from '../plan/files/document.ts';
 import { userRegions } from '../plan/files/regions.ts';
 import type { RegionRegistry } from '../plan/request.ts';
 import { parseSize } from './flag-values.ts';
-import { allowSchema, hostSettings, hostsSchema } from './user-config-hosts.ts';
+import { allowSchema, hostSettings, hostsSchema, mirrorsOf } from './user-config-hosts.ts';
 
 /** What the user's config file says (docs/configuration.md). */
 export interface UserConfig {
@@ -14,6 +14,8 @@ export interface UserConfig {
   readonly insecureRegistries: readonly string[];
   /** Certificates by host. */
   readonly hosts: NetworkSettings['hosts'];
+  /** By registry, where to pull from first. */
+  readonly mirrors: Readonly<Record<string, readonly string[]>>;
   /** What servers may lead to; see `createAllowList`. */
   readonly allowOutbound: readonly string[];
   /** Limits of the archive reader, by name. */
@@ -71,6 +73,7 @@ export function parseUserConfig(text: string, path: string): UserConfig {
     limits,
     insecureRegistries: [...insecureRegistries, ...insecure],
     hosts: hostSettings(hosts, path),
+    mirrors: mirrorsOf(hosts),
     allowOutbound,
     regions,
   };

@@ -6,6 +6,7 @@ const EMPTY: UserConfig = {
   stacks: {},
   insecureRegistries: [],
   hosts: {},
+  mirrors: {},
   allowOutbound: [],
   limits: {},
   regions: [],

@@ -75,6 +75,17 @@ const BY_CODE: ReadonlyMap<string, Told> = new Map([
 const TLS_CODE =
   /^(?:ERR_TLS_|ERR_SSL_|CERT_|SELF_SIGNED_|DEPTH_ZERO_|UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE)/;
 
+/**
+ * What nginx says in HTTP, since its handshake lets everybody in (its statuses 495 and 496 go out as 400). Undefined
+ * for a web page about something else.
+ */
+export function clientCertificateRefusal(page: string): TlsFailure | undefined {
+  const words = /(no required SSL certificate was sent)|the SSL certificate error/i.exec(page);
+  if (words === null) return undefined;
+  const [trouble, message, hint] = words[1] === undefined ? REFUSES_CLIENT : WANTS_CLIENT;
+  return { trouble, message: `${message} (${words[0]})`, hint };
+}
+
 /** Undefined for a code that has nothing to do with TLS. */
 export function tlsFailure(code: string): TlsFailure | undefined {
   const told = BY_CODE.get(code);

@@ -76,6 +76,16 @@ export function formatReference(reference: Reference): string {
   return `${reference.registry}/${reference.repository}${tag}${digest}`;
 }
 
+/** Is it written as a repository is (distribution-spec, "Pulling manifests", <name>)? */
+export function isRepositoryName(text: string): boolean {
+  return text.length <= MAX_NAME && text.split('/').every((component) => NAME_COMPONENT.test(component));
+}
+
+/** Is it written as a tag is? */
+export function isTag(text: string): boolean {
+  return TAG.test(text);
+}
+
 /** The reference with the tag `latest` when it names neither tag nor digest. */
 export function withDefaultTag(reference: Reference): Reference {
   return reference.tag === undefined && reference.digest === undefined

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import type { Logger } from '../log.ts';
 import type { NetworkSettings } from '../net/settings.ts';
 import type { Emit } from '../plan/events.ts';
+import type { CredentialPlace } from '../registry/credential-document.ts';
 
 /** Everything a pipeline run needs from the program around it; main.ts fills it in, tests bring their own. */
 export interface PipelineEnvironment {
@@ -9,7 +10,9 @@ export interface PipelineEnvironment {
   readonly home: string;
   /** For `-`. */
   readonly stdin: Readable;
-  /** `Docker` config folder ($DOCKER_CONFIG). */
+  /** Where credentials for registries are looked for; the first that has some decides. */
+  readonly credentialPlaces: readonly CredentialPlace[];
+  /** Docker's config folder ($DOCKER_CONFIG), for engines. */
   readonly dockerConfig: string;
   /** Docker Engine's socket or URL ($DOCKER_HOST); undefined for the default socket. */
   readonly dockerHost: string | undefined;
@@ -19,6 +22,8 @@ export interface PipelineEnvironment {
   readonly variable: (name: string) => string | undefined;
   /** Proxies, certificates by host, what the outbound guard lets through. */
   readonly network: NetworkSettings;
+  /** By registry, as references have it, the places that are pulled from first; see `createMirroredTarget`. */
+  readonly mirrors: Readonly<Record<string, readonly string[]>>;
   /** Registry hosts that may be spoken to in plain HTTP (`--insecure-registry`). */
   readonly insecureRegistries: readonly string[];
   /** Milliseconds, monotonic. */

@@ -1,22 +1,17 @@
 import { mkdir } from 'node:fs/promises';
-import { createCredentialHelper } from '../engines/credential-helper.ts';
 import { openUrl } from '../net/fetch-stream.ts';
 import { createHttpClient } from '../net/http.ts';
-import type { Reference } from '../oci/reference.ts';
-import type { Target } from '../oci/target.ts';
-import { dockerCredentials } from '../registry/credentials.ts';
-import { createRegistryClient } from '../registry/http.ts';
-import { createRegistryTarget } from '../registry/registry-target.ts';
+import { steadySource } from '../oci/stores/steady-source.ts';
 import { openSource } from '../source/open-source.ts';
 import type { Source } from '../source/source.ts';
 import type { PipelineEnvironment } from './environment.ts';
 import { type Home, openHome } from './home.ts';
+import { type OpenRegistry, openRegistries } from './registries.ts';
 
 /** What one run opens, once: its home, the client of its registries, what it kept aside. */
 export interface Session extends Omit<Home, 'close'> {
   readonly environment: PipelineEnvironment;
-  /** `push` when blobs will be put there: its token is asked for at once. */
-  registry(reference: Reference, access: 'pull' | 'push'): Target;
+  readonly registry: OpenRegistry;
   openSource(text: string): Promise<Source>;
   /** A new, empty, private folder that is removed with the session. */
   makeFolder(): Promise<string>;
@@ -45,20 +40,19 @@ function openSession(environment: PipelineEnvironment): Session {
     insecureHosts: environment.insecureRegistries,
   });
   const { close, ...home } = openHome(environment);
-  const client = createRegistryClient({
-    http,
-    locations: home.locations,
-    insecureHosts: environment.insecureRegistries,
-    logger: environment.logger,
-    onWarning: ({ code, message }) => environment.emit({ type: 'warning', code, message }),
-    credentials: dockerCredentials(environment.dockerConfig, createCredentialHelper()),
-  });
   const closers: (() => Promise<void>)[] = [close, async () => http.close()];
+  const open = openRegistries(environment, http, home.locations);
 
   const session: Session = {
     environment,
     ...home,
-    registry: (reference, access) => createRegistryTarget({ reference, client, access }),
+    registry(reference, access) {
+      const target = open(reference, access);
+      if (access === 'push') return target;
+      const steady = steadySource(target, home.temp);
+      closers.push(steady.dispose);
+      return steady.target;
+    },
     async openSource(text) {
       const source = await openSource(text, {
         stdin: environment.stdin,

@@ -1,10 +1,15 @@
 import { DogwoodError } from '../errors.ts';
 import { NetError } from '../net/net-error.ts';
 
-/** An answer that is no HTTP. From somebody who spoke it a moment ago, it was damaged on its way. */
+/**
+ * An answer that is no HTTP. From somebody who spoke it a moment ago, it was damaged on its way; but headers without an
+ * end are no damage.
+ */
 export function isGarbled(error: unknown): error is NetError {
-  if (!(error instanceof NetError) || error.kind !== 'protocol') return false;
-  return error.cause instanceof Error && `${(error.cause as NodeJS.ErrnoException).code}`.startsWith('HPE_');
+  if (!(error instanceof NetError) || error.kind !== 'protocol' || !(error.cause instanceof Error))
+    return false;
+  const code = `${(error.cause as NodeJS.ErrnoException).code}`;
+  return code.startsWith('HPE_') && code !== 'HPE_HEADER_OVERFLOW';
 }
 
 /**

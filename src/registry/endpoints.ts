@@ -125,7 +125,8 @@ async function ping(
   const wantsLogin = response.status === 401 && challenges.length > 0;
   if (response.status !== 200 && !wantsLogin) {
     const error = await refusal(response, `${base.host}: ping`, options.retry.clock());
-    if (error.kind.retryable || error.code === 'REGISTRY_DENIED') throw error;
+    if (error.kind.retryable || error.code === 'REGISTRY_DENIED' || error.code === 'REGISTRY_TLS')
+      throw error;
     throw new DogwoodError('REGISTRY_PROTOCOL', `${error.message} (no answer of a registry)`);
   }
   if (wantsLogin) options.auth.learn(registry, base, challenges);

@@ -217,7 +217,7 @@ async function follow(
 ): Promise<RegistryResponse> {
   let url = address;
   // A path is ours, below what the user named; an address came from the registry.
-  let referrer = typeof request.url === 'string' ? undefined : base;
+  let referrer = typeof request.url === 'string' && url.origin === base.origin ? undefined : base;
   for (let hops = 0; ; hops += 1) {
     const authorization = url.origin === base.origin ? await login.value(request.signal) : undefined;
     const answer = await context.http.request({

@@ -9,6 +9,7 @@ import { mismatch, notFound, sizeMismatch } from '../oci/verify.ts';
 import { discard, header, readBody } from './body.ts';
 import type { RegistryClient, RegistryRequest, RegistryResponse } from './http.ts';
 import { connectionFailure } from './refusal.ts';
+import { answerOf } from './refusal-code.ts';
 import { mayPass, retryDelay, withRetries } from './retry.ts';
 import { pullScope, type Scope } from './scope.ts';
 
@@ -54,18 +55,42 @@ export async function sizeOfContent(
   content: Pick<Descriptor, 'mediaType' | 'digest'> & { readonly size?: number | undefined },
   options: ReadOptions = {},
 ): Promise<number | undefined> {
-  const response = await client.send({
+  const request = {
     ...common(repository, options),
-    method: 'HEAD',
     url: contentPath(repository, content),
     headers: { accept: isManifestOrIndexType(content.mediaType) ? ACCEPT_MANIFESTS : '*/*' },
     what: `${content.digest} of ${repository.repository}`,
     expect: [200, 404],
-  });
-  discard(response);
-  if (response.status === 404) return undefined;
-  const length = header(response, 'content-length');
-  return length === undefined ? content.size : Number(length);
+  };
+  try {
+    const response = await client.send({ ...request, method: 'HEAD' });
+    discard(response);
+    if (response.status === 404) return undefined;
+    const length = header(response, 'content-length');
+    return length === undefined ? content.size : Number(length);
+  } catch (error) {
+    // An address that a registry signed for GET is refused HEAD (moby#50065).
+    const size = answerOf(error)?.status === 403 ? await sizeByGet(client, request) : undefined;
+    if (size === undefined) throw error;
+    return size;
+  }
+}
+
+/** The size as the first byte tells it; undefined when that is refused too. */
+async function sizeByGet(
+  client: RegistryClient,
+  request: Omit<RegistryRequest, 'method'>,
+): Promise<number | undefined> {
+  const headers = { ...request.headers, range: 'bytes=0-0' };
+  try {
+    const response = await client.send({ ...request, method: 'GET', headers, expect: [206], retry: false });
+    response.body.destroy();
+    const [, size] = /^bytes 0-0\/(\d+)$/.exec(header(response, 'content-range') ?? '') ?? [];
+    return size === undefined ? undefined : Number(size);
+  } catch {
+    request.signal?.throwIfAborted();
+    return undefined;
+  }
 }
 
 /**
@@ -220,7 +245,8 @@ async function get(
     url: contentPath(repository, descriptor),
     headers: {
       accept: isDocument ? ACCEPT_MANIFESTS : '*/*',
-      ...(from > 0 && { range: `bytes=${from}-` }),
+      // With its end, which is known: crane's registry understands no other.
+      ...(from > 0 && { range: `bytes=${from}-${descriptor.size - 1}` }),
     },
     what: `${descriptor.digest} of ${repository.repository}`,
     expect: from > 0 ? [206, 200, 404, 416] : [200, 404],

@@ -1,6 +1,7 @@
 import { DogwoodError, type ErrorCode } from '../errors.ts';
 import type { HttpResponse } from '../net/http.ts';
 import { NetError, type NetErrorKind } from '../net/net-error.ts';
+import { clientCertificateRefusal } from '../net/tls-failure.ts';
 import { header, readSome } from './body.ts';
 import { printable } from './printable.ts';
 import { RegistryAnswer, type RegistryFault, refusalCode } from './refusal-code.ts';
@@ -25,6 +26,10 @@ export async function refusal(
 ): Promise<DogwoodError> {
   const text = await readSome(response, MAX_ERROR_BYTES);
   const { status } = response;
+  const certificate = status === 400 ? clientCertificateRefusal(text) : undefined;
+  if (certificate !== undefined) {
+    return new DogwoodError('REGISTRY_TLS', `${what}: ${certificate.message}`, { hint: certificate.hint });
+  }
   const faults = faultsOf(text);
   const type = header(response, 'content-type') ?? '';
   const isHtml = type.includes('html') || /^\s*</.test(text);

@@ -73,6 +73,10 @@ export function createFakeHost(options: FakeHostOptions) {
       inspectImage: notGiven,
       validateImage: notGiven,
       loadIntoDocker: notGiven,
+      listImages: notGiven,
+      removeImages: notGiven,
+      serveImages: notGiven,
+      planMigration: notGiven,
       ...options.pipeline,
     },
   };

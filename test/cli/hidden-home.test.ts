@@ -12,13 +12,13 @@ async function foundBySomebodyElse(home: string): Promise<unknown> {
     const root = process.argv[2];
     const { readUserConfig } = await import(root + '/src/cli/user-config.ts');
     await import(root + '/src/cli/user-config-schema.ts');
-    const { dockerCredentials } = await import(root + '/src/registry/credentials.ts');
+    const { registryCredentials } = await import(root + '/src/registry/stored-credentials.ts');
     process.setgroups([]);
     process.setgid(65534);
     process.setuid(65534);
     const told = (work) => work.then((value) => value ?? 'nobody', (error) => error.code);
     const config = await told(readUserConfig(process.argv[1] + '/config.toml'));
-    const credentials = dockerCredentials(process.argv[1], () => { throw new Error('no helper'); });
+    const credentials = registryCredentials([{ kind: 'file', path: process.argv[1] + '/config.json' }], () => { throw new Error('no helper'); });
     console.log(JSON.stringify([config, await told(credentials.find('r.example'))]));`;
   const root = join(import.meta.dirname, '../..');
   const { stdout } = await promisify(execFile)(process.execPath, [
@@ -42,7 +42,15 @@ describeWith(['root'], 'a home of somebody else', () => {
     }
     await chmod(home, 0o700);
     expect(await foundBySomebodyElse(home)).toEqual([
-      { stacks: {}, insecureRegistries: [], hosts: {}, allowOutbound: [], limits: {}, regions: [] },
+      {
+        stacks: {},
+        insecureRegistries: [],
+        hosts: {},
+        mirrors: {},
+        allowOutbound: [],
+        limits: {},
+        regions: [],
+      },
       'nobody',
     ]);
     await chmod(home, 0o755);

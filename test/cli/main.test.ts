@@ -304,9 +304,12 @@ describe('doctor', () => {
       }),
     ),
     credentials: z.strictObject({
-      path: z.string(),
-      registries: z.array(z.strictObject({ registry: z.string(), source: z.string(), ok: z.boolean() })),
-      problem: z.string().nullable(),
+      places: z.array(
+        z.strictObject({ place: z.string(), found: z.boolean(), problem: z.string().nullable() }),
+      ),
+      registries: z.array(
+        z.strictObject({ registry: z.string(), source: z.string(), place: z.string(), ok: z.boolean() }),
+      ),
     }),
     network: z.strictObject({
       proxies: z.array(z.strictObject({ variable: z.string(), address: z.string() })),
@@ -317,6 +320,7 @@ describe('doctor', () => {
           authorities: z.number(),
           clientCertificate: z.boolean(),
           insecure: z.boolean(),
+          mirrors: z.array(z.string()),
           problem: z.string().nullable(),
         }),
       ),
@@ -333,9 +337,15 @@ describe('doctor', () => {
       },
       credHelpers: { 'gone.example': 'no-such-helper' },
     };
-    await writeFile(join(folder, '.docker', 'config.json'), JSON.stringify(config));
+    const path = join(folder, '.docker', 'config.json');
+    await writeFile(path, JSON.stringify(config));
+    const podman = join(folder, 'auth.json');
+    const team = { auth: Buffer.from('me:s3cret').toString('base64') };
+    await writeFile(podman, JSON.stringify({ auths: { 'r.example/team': team } }));
+    const variables = { DOCKER_HOST: `unix://${folder}/none.sock`, REGISTRY_AUTH_FILE: podman };
     const { exitCode, stdout } = await run(['doctor', '--json'], {
-      DOCKER_HOST: `unix://${folder}/none.sock`,
+      ...variables,
+      DOCKER_AUTH_CONFIG: '{"auths": {"v.example": {"auth": "s3cret"}',
     });
     expect(exitCode).toBe(0);
     const report = document.parse(JSON.parse(stdout));
@@ -355,11 +365,22 @@ describe('doctor', () => {
     expect(git).toMatchObject({ enables: expect.stringContaining('Git addresses') });
     expect(report.engines[0]).toMatchObject({ found: false, problem: expect.stringContaining('none.sock') });
     expect(report.credentials.registries).toEqual([
-      { registry: 'r.example', source: 'auths', ok: true },
-      { registry: 'docker.io', source: 'auths', ok: true },
-      { registry: 'gone.example', source: 'docker-credential-no-such-helper', ok: false },
+      { registry: 'r.example/team', source: 'auths', place: podman, ok: true },
+      { registry: 'r.example', source: 'auths', place: path, ok: true },
+      { registry: 'docker.io', source: 'auths', place: path, ok: true },
+      { registry: 'gone.example', source: 'docker-credential-no-such-helper', place: path, ok: false },
     ]);
-    const forPeople = await run(['doctor']);
+    expect(report.credentials.places).toEqual([
+      {
+        place: '$DOCKER_AUTH_CONFIG',
+        found: true,
+        problem: '$DOCKER_AUTH_CONFIG is no Docker config file',
+      },
+      { place: podman, found: true, problem: null },
+      { place: path, found: true, problem: null },
+      { place: join(folder, '.config/containers/auth.json'), found: false, problem: null },
+    ]);
+    const forPeople = await run(['doctor'], variables);
     expect(forPeople.stdout).toContain('gone.example');
     for (const secret of ['s3cret', config.auths['r.example'].auth]) {
       expect(stdout + forPeople.stdout).not.toContain(secret);
@@ -412,6 +433,7 @@ describe('doctor', () => {
     const hosts = [
       '[hosts."a.example"]',
       `ca = "${folder}/ca.pem"`,
+      'mirrors = ["m.example/x"]',
       '[hosts."b.example"]',
       'ca = "none.pem"',
     ];
@@ -422,7 +444,7 @@ describe('doctor', () => {
     };
     const [json, text] = [await run(['doctor', '--json'], environment), await run(['doctor'], environment)];
     const { network } = document.parse(JSON.parse(json.stdout));
-    const nothing = { authorities: 0, clientCertificate: false, insecure: false, problem: null };
+    const nothing = { authorities: 0, clientCertificate: false, insecure: false, mirrors: [], problem: null };
     expect(network).toMatchObject({
       proxies: [{ variable: 'HTTPS_PROXY', address: 'http://proxy.example:3128' }],
       authorities: [{ variable: 'SSL_CERT_FILE', path: `${folder}/gone`, ok: false }],
@@ -431,12 +453,12 @@ describe('doctor', () => {
     expect(network.hosts).toEqual(
       expect.arrayContaining([
         { ...nothing, host: '10.0.0.5:5000', insecure: true },
-        { ...nothing, host: 'a.example', authorities: 1 },
+        { ...nothing, host: 'a.example', authorities: 1, mirrors: ['m.example/x'] },
         { ...nothing, host: 'b.example', problem: expect.stringContaining('none.pem cannot be read') },
         { ...nothing, host: 'certs.example:5000', authorities: 1 },
       ]),
     );
-    expect(text.stdout).toMatch(/ok +a\.example +authorities in 1 file/);
+    expect(text.stdout).toMatch(/ok +a\.example +authorities in 1 file, pulled from m\.example\/x first/);
     expect(text.stdout).toMatch(/set +HTTPS_PROXY +http:\/\/proxy\.example:3128/);
     expect(json.stdout + text.stdout).not.toContain('s3cret');
   });

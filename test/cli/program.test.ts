@@ -89,7 +89,7 @@ describe('which command', () => {
     });
   });
 
-  test.each(['heroku', 'serve', 'worker', 'rebase', 'images', 'rollout', 'completion', 'submit', 'token'])(
+  test.each(['serve', 'worker', 'rebase', 'rollout', 'completion', 'submit', 'token'])(
     '%s is not there yet, and not shown',
     async (name) => {
       expect((await run([name, 'x'])).exitCode).toBe(2);

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { dockerConfigFolder, dogwoodHome, userConfigPath } from '../../src/cli/folders.ts';
+import { credentialPlaces, dockerConfigFolder, dogwoodHome, userConfigPath } from '../../src/cli/folders.ts';
 import { readUserConfig } from '../../src/cli/user-config.ts';
 import { parseUserConfig } from '../../src/cli/user-config-schema.ts';
 
@@ -11,7 +11,15 @@ afterEach(async () => {
   for (const folder of folders.splice(0)) await rm(folder, { recursive: true, force: true });
 });
 
-const EMPTY = { stacks: {}, insecureRegistries: [], hosts: {}, allowOutbound: [], limits: {}, regions: [] };
+const EMPTY = {
+  stacks: {},
+  insecureRegistries: [],
+  hosts: {},
+  mirrors: {},
+  allowOutbound: [],
+  limits: {},
+  regions: [],
+};
 
 describe('parseUserConfig', () => {
   test('stacks, insecure registries and limits', () => {
@@ -27,6 +35,7 @@ describe('parseUserConfig', () => {
       stacks: { 'heroku-24': 'registry.example/heroku/heroku:24' },
       insecureRegistries: ['127.0.0.1:5000'],
       hosts: {},
+      mirrors: {},
       allowOutbound: [],
       limits: { maxMembers: 5, maxTotalBytes: 32 * 1024 ** 3 },
       regions: [],
@@ -44,9 +53,12 @@ describe('parseUserConfig', () => {
       '[hosts."10.0.0.5:5000"]',
       'insecure = true',
       'ca = ["a", "b"]',
+      '[hosts."index.docker.io"]',
+      'mirrors = ["mirror.example:5000/hub", "10.0.0.5"]',
     ].join('\n');
     expect(parseUserConfig(text, '/c/dogwood/config.toml')).toMatchObject({
       insecureRegistries: ['10.0.0.5:5000'],
+      mirrors: { 'docker.io': ['mirror.example:5000/hub', '10.0.0.5'] },
       allowOutbound: ['10.0.0.0/8', 'auth.internal:5001'],
       hosts: {
         'registry.example': {
@@ -95,6 +107,7 @@ describe('parseUserConfig', () => {
     ['[hosts."h"]\nsecure = true', 'config.toml:2: hosts.h.secure: no such setting'],
     ['# x\n[hosts."https://h"]', /^config\.toml:2: hosts.*: a host is written as in references/],
     ['[hosts."H.example"]', /^config\.toml:1: hosts.*: a host is written as in references/],
+    ['[hosts."h"]\nmirrors = ["https://m"]', /^config\.toml:2: hosts\.h\.mirrors\.0: a mirror is written/],
     ['[hosts."h"]\nca = 5', /^config\.toml:2: hosts\.h\.ca: /],
     ['a = 1\nb = = 2', /^config\.toml:2: /],
     ['# one\n\nstack = 1', 'config.toml:3: stack: no such setting'],
@@ -146,5 +159,31 @@ describe('folders', () => {
     expect(dockerConfigFolder(of({ DOCKER_CONFIG: '/k' }, '/h'))).toBe('/k');
     expect(dockerConfigFolder(of({}, '/h'))).toBe('/h/.docker');
     expect(dockerConfigFolder(of({}))).toMatch(/^\/nonexistent/);
+  });
+
+  const file = (path: string) => ({ kind: 'file', path });
+  test('credentials are in the variables, Docker’s file, then Podman’s', () => {
+    const environment = {
+      DOCKER_AUTH_CONFIG: '{}',
+      REGISTRY_AUTH_FILE: '/r.json',
+      DOCKER_CONFIG: '/d',
+      XDG_RUNTIME_DIR: '/run/user/7',
+      XDG_CONFIG_HOME: '/c',
+    };
+    expect(credentialPlaces(of(environment, '/h'))).toEqual([
+      { kind: 'variable', name: 'DOCKER_AUTH_CONFIG', text: '{}' },
+      file('/r.json'),
+      file('/d/config.json'),
+      file('/run/user/7/containers/auth.json'),
+      file('/c/containers/auth.json'),
+    ]);
+  });
+
+  test('places of credentials are each looked at once, and empty variables are none', () => {
+    const empty = { DOCKER_AUTH_CONFIG: '', REGISTRY_AUTH_FILE: '', XDG_RUNTIME_DIR: 'relative' };
+    const home = [file('/h/.docker/config.json'), file('/h/.config/containers/auth.json')];
+    expect(credentialPlaces(of(empty, '/h'))).toEqual(home);
+    expect(credentialPlaces(of({ REGISTRY_AUTH_FILE: '/h/.docker/config.json' }, '/h'))).toEqual(home);
+    expect(credentialPlaces(of({}))).toEqual([file('/nonexistent/.docker/config.json')]);
   });
 });

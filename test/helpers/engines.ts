@@ -116,6 +116,7 @@ export const ENGINES = {
   // built from Go modules (test/tools) or fetched once into the tools folder
   crane: made('crane', () => onPath('crane')),
   registry: made('registry', () => onPath('registry')),
+  conformance: made('conformance', () => onPath('conformance')),
   olareg: made('olareg', () => onPath('olareg')),
   pack: made('pack', () => onPath('pack')),
   lifecycle: made('lifecycle', () => (onPath('launcher') === undefined ? undefined : onPath('lifecycle'))),

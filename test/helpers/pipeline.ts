@@ -46,11 +46,13 @@ export function pipelineEnvironment(
   return {
     home,
     stdin: Readable.from([]),
+    credentialPlaces: [],
     dockerConfig: `${home}/no-docker-config`,
     dockerHost: undefined,
     engineVariables: engineVariables(process.env),
     variable: (name) => process.env[name],
     network: PLAIN_NETWORK,
+    mirrors: {},
     insecureRegistries: [],
     clock: () => performance.now(),
     emit: (event) => void events.push(event),

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import { createServer } from 'node:net';
@@ -9,8 +9,11 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { engineOrThrow } from './engines.ts';
 
-/** `distribution3` is built from its Go module, `docker-registry` is Debian's 2.8. */
-export type RegistryKind = 'distribution3' | 'docker-registry';
+/**
+ * `distribution3` is built from its Go module, `docker-registry` is Debian's 2.8. `crane` (its `registry serve`) and
+ * `olareg` have neither TLS nor logins here.
+ */
+export type RegistryKind = 'distribution3' | 'docker-registry' | 'crane' | 'olareg';
 
 export interface RegistryOptions {
   readonly kind: RegistryKind;
@@ -57,11 +60,8 @@ export async function startRegistry(options: RegistryOptions): Promise<RunningRe
 async function tryStart(options: RegistryOptions, port: number): Promise<RunningRegistry | undefined> {
   const folder = mkdtempSync(join(tmpdir(), 'dogwood-registry-'));
   const storage = options.storage ?? join(folder, 'storage');
-  const config = join(folder, 'config.json');
-  // YAML is a superset of JSON.
-  writeFileSync(config, JSON.stringify(registryConfig(options, port, storage, folder)));
-  const program = engineOrThrow(options.kind === 'distribution3' ? 'registry' : 'docker-registry');
-  const child = spawn(program, ['serve', config], {
+  const [program, ...args] = commandOf(options, port, storage, folder);
+  const child = spawn(program, args, {
     stdio: 'ignore',
     env: { ...process.env, OTEL_TRACES_EXPORTER: 'none' },
   });
@@ -83,6 +83,31 @@ async function tryStart(options: RegistryOptions, port: number): Promise<Running
   if (await ready(child, options, port)) return { host: `127.0.0.1:${port}`, port, storage, kill, stop };
   await stop();
   return undefined;
+}
+
+function commandOf(
+  options: RegistryOptions,
+  port: number,
+  storage: string,
+  folder: string,
+): readonly [string, ...string[]] {
+  const address = `127.0.0.1:${port}`;
+  mkdirSync(storage, { recursive: true });
+  switch (options.kind) {
+    case 'crane':
+      return [engineOrThrow('crane'), 'registry', 'serve', '--address', address, '--disk', storage];
+    case 'olareg': {
+      const where = ['--addr', '127.0.0.1', '--port', `${port}`, '--dir', storage];
+      return [engineOrThrow('olareg'), 'serve', ...where, '--api-delete', '--api-blob-delete'];
+    }
+    default: {
+      const config = join(folder, 'config.json');
+      // YAML is a superset of JSON.
+      writeFileSync(config, JSON.stringify(registryConfig(options, port, storage, folder)));
+      const program = options.kind === 'distribution3' ? 'registry' : 'docker-registry';
+      return [engineOrThrow(program), 'serve', config];
+    }
+  }
 }
 
 function registryConfig(options: RegistryOptions, port: number, storage: string, folder: string): unknown {

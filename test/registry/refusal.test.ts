@@ -49,6 +49,19 @@ describe('refusal', () => {
     expect(await coded(403, whole.slice(0, -2))).toBe('REGISTRY_DENIED');
   });
 
+  it.each([
+    ['No required SSL certificate was sent', 'it wants a client certificate'],
+    ['The SSL certificate error', 'it does not take the client certificate'],
+  ])('hears from a web page of nginx that a client certificate is wanted: %s', async (words, message) => {
+    const page = `<html><head><title>400 ${words}</title></head><center>nginx</center></html>`;
+    const error = await refusal(response(400, page, { 'content-type': ['text/html'] }), 'r.example: ping', 0);
+    expect(error).toMatchObject({
+      code: 'REGISTRY_TLS',
+      message: expect.stringContaining(message),
+      hint: expect.stringContaining('cert = "FILE"'),
+    });
+  });
+
   it.each(['BLOB_UPLOAD_UNKNOWN', 'BLOB_UPLOAD_INVALID'])(
     'takes an upload session that is gone (404 %s) for trouble that may pass, not for a missing image',
     async (code) => {

@@ -22,21 +22,22 @@ export function doctorText(document: DoctorDocument): string {
       .filter((part) => part)
       .join(' '),
   ]);
-  const logins = credentials.registries.map(({ registry, source, ok }) => [
-    ok ? 'found' : 'missing',
-    registry,
-    source,
-  ]);
+  const logins = [
+    ...credentials.places.flatMap(({ place, problem }) =>
+      problem === null ? [] : [['broken', place, problem]],
+    ),
+    ...credentials.registries.map(({ registry, source, place, ok }) => [
+      ok ? 'found' : 'missing',
+      registry === '*' ? 'any other' : registry,
+      `${source}, says ${place}`,
+    ]),
+  ];
   return `${[
     `dogwood ${document.version}`,
     ...section('Machine', machine),
     ...section('Builds', builds),
     ...section('Engines', tools),
-    ...section(
-      `Credentials in ${escapeControl(credentials.path)}`,
-      logins,
-      credentials.problem ?? 'none: registries are spoken to as anybody',
-    ),
+    ...section('Credentials', logins, 'none: registries are spoken to as anybody'),
     ...section('Network', networkRows(network), 'straight to every host, with no certificates of its own'),
   ].join('\n')}\n`;
 }
@@ -45,11 +46,12 @@ function networkRows({ proxies, authorities, hosts, allowOutbound }: DoctorDocum
   return [
     ...proxies.map(({ variable, address }) => ['set', variable, address]),
     ...authorities.map(({ variable, path, ok }) => [ok ? 'set' : 'missing', variable, path]),
-    ...hosts.map(({ host, authorities: files, clientCertificate, insecure, problem }) => {
+    ...hosts.map(({ host, authorities: files, clientCertificate, insecure, mirrors, problem }) => {
       const what = [
         files === 0 ? '' : `authorities in ${files} ${files === 1 ? 'file' : 'files'}`,
         clientCertificate ? 'a client certificate' : '',
         insecure ? 'certificates are not checked' : '',
+        mirrors.length === 0 ? '' : `pulled from ${mirrors.join(', then ')} first`,
       ];
       return [mark(problem === null), host, problem ?? what.filter((part) => part !== '').join(', ')];
     }),

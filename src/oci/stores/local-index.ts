@@ -56,7 +56,8 @@ export interface Names {
   put(name: string, descriptor: Descriptor): Promise<void>;
   /** False when there was none. */
   remove(name: string): Promise<boolean>;
-  list(): Promise<readonly { name: string; descriptor: Descriptor; updatedAt: Date }[]>;
+  /** @param prefix what they begin with; all of them by default */
+  list(prefix?: string): Promise<readonly { name: string; descriptor: Descriptor; updatedAt: Date }[]>;
 }
 
 /** Images that are kept although they have no name. */
@@ -186,8 +187,12 @@ export function namesIn(database: Database, now: () => number): Names {
     async remove(name) {
       return (await database.run('DELETE FROM names WHERE name = ?', [name], { durable: true })) > 0;
     },
-    async list() {
-      const rows = await database.all('SELECT * FROM names ORDER BY name');
+    async list(prefix = '') {
+      const rows = await database.all(
+        'SELECT * FROM names WHERE name >= ? AND name < ? ORDER BY name',
+        prefix,
+        `${prefix}\u{10ffff}`,
+      );
       return rows.map((row) => ({
         name: String(row.name),
         descriptor: descriptorOf(row),
@@ -220,6 +225,16 @@ export function rootsIn(database: Database, now: () => number): Roots {
       return rows.map(descriptorOf);
     },
   };
+}
+
+/**
+ * Another text after every change of the file: what other connections committed counts in `data_version`, what this
+ * one did in `total_changes()`.
+ */
+export async function revisionOf(database: Database): Promise<string> {
+  const others = await database.get('PRAGMA data_version');
+  const own = await database.get('SELECT total_changes() AS changes');
+  return `${others?.data_version}.${own?.changes}`;
 }
 
 function descriptorOf(row: Record<string, unknown>): Descriptor {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { DogwoodError } from '../../errors.ts';
-import { isDigest } from '../digest.ts';
+import { type Digest, isDigest } from '../digest.ts';
 import type { ListedImage, ListingTarget } from '../listing.ts';
 import { createBlobFiles, makeFolder } from './blob-files.ts';
 import { removeIfDamaged } from './damaged.ts';
@@ -15,6 +15,7 @@ import {
   type Names,
   namesIn,
   type Roots,
+  revisionOf,
   rootsIn,
   type Verdicts,
   verdictsIn,
@@ -29,6 +30,10 @@ export interface LocalStore extends ListingTarget {
   readonly locations: Locations;
   readonly verdicts: Verdicts;
   readonly fileDigests: FileDigests;
+  /** Where the file of a blob lies, or would: for those who read parts of it. */
+  blobFile(digest: Digest): string;
+  /** Another text whenever a name or root may have changed since, here or in another process. */
+  revision(): Promise<string>;
   /** Closes the index; the store is not used afterwards. */
   close(): void;
   [Symbol.dispose](): void;
@@ -69,6 +74,8 @@ export async function openLocalStore(home: string, options: LocalStoreOptions = 
     locations: locationsIn(database, now),
     verdicts: verdictsIn(database, now),
     fileDigests: fileDigestsIn(database, now),
+    blobFile: blobs.path,
+    revision: () => revisionOf(database),
     has: blobs.has,
     open: blobs.open,
     put: blobs.put,

@@ -137,9 +137,11 @@ export function createGuard(auth: QuirkAuth | undefined): Guard {
 
 /** OAuth2 has them in one word, GET in several parameters; each of those may be several too. */
 function scopesOf(registry: Registry, asked: URLSearchParams): string[] {
-  const all = asked.getAll('scope').flatMap((scope) => scope.split(' ').filter((one) => one !== ''));
-  if (registry.quirks.p03 === 'last-scope') return all.slice(-1);
-  return registry.quirks.p03 === 'first-scope' ? all.slice(0, 1) : all;
+  const { p03 } = registry.quirks;
+  const parameters = p03 === 'last-scope' ? asked.getAll('scope').slice(-1) : asked.getAll('scope');
+  const all = parameters.flatMap((scope) => scope.split(' ').filter((one) => one !== ''));
+  if (p03 === 'last-only') return all.slice(-1);
+  return p03 === 'first-scope' ? all.slice(0, 1) : all;
 }
 
 async function bodyText({ request, record }: Exchange): Promise<string> {

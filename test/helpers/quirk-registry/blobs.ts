@@ -27,7 +27,7 @@ export function blob(exchange: Exchange, name: string, digest: string): undefine
 /** The bytes, or the part of them that was asked for (RFC 9110 section 14), with what goes wrong on the way. */
 export function sendBlob(exchange: Exchange, digest: string, whole: Buffer): undefined {
   const { registry, request, record } = exchange;
-  const { cut, contentEncoding, corrupt } = registry.quirks;
+  const { cut, contentEncoding, corrupt, slowBlob } = registry.quirks;
   const range = rangeOf(request.headers.range, whole.length);
   if (range === 'unsatisfiable') {
     return fail(exchange, 416, 'RANGE_INVALID', 'range not satisfiable', {
@@ -52,6 +52,14 @@ export function sendBlob(exchange: Exchange, digest: string, whole: Buffer): und
       if (cut.how === 'fin') request.socket.end();
       else request.socket.resetAndDestroy();
     });
+    return;
+  }
+  if (slowBlob !== undefined && part.length > slowBlob.at) {
+    writeHead(exchange, status, { ...headers, 'content-length': part.length });
+    record.sentBytes += part.length;
+    exchange.response.write(part.subarray(0, slowBlob.at));
+    const timer = setTimeout(() => exchange.response.end(part.subarray(slowBlob.at)), slowBlob.milliseconds);
+    request.socket.once('close', () => clearTimeout(timer));
     return;
   }
   answer(exchange, status, headers, part);

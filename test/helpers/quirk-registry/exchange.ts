@@ -57,6 +57,14 @@ export function answer(
   body?: Uint8Array | string,
 ): undefined {
   const { quirks } = exchange.registry;
+  const { lostAnswer } = quirks;
+  const writes = exchange.request.method !== 'GET' && exchange.request.method !== 'HEAD';
+  const mayBeLost = lostAnswer !== undefined && writes && status < 400;
+  const isPlace = exchange.record.place === lostAnswer?.on;
+  if (mayBeLost && isPlace && exchange.registry.take('lostAnswer', lostAnswer.times)) {
+    exchange.request.socket.destroy();
+    return;
+  }
   const bytes = body === undefined ? undefined : Buffer.from(body as string);
   writeHead(exchange, status, {
     ...(quirks.p22 && { 'set-cookie': 'sid=1; Path=/; HttpOnly' }),

@@ -3,7 +3,7 @@ import { answer, type Exchange, fail, writeHead } from './exchange.ts';
 /** Faults that are no matter of one endpoint. True when the request was answered, or will never be. */
 export function faulty(exchange: Exchange): boolean {
   const { registry, record, request } = exchange;
-  const { neverEnds, p22, putOff, webPage } = registry.quirks;
+  const { maxBody, neverEnds, p22, putOff, webPage } = registry.quirks;
   // HEAD has no body that could go on.
   const hasEnd =
     request.method === 'HEAD' && (neverEnds?.how === 'drip' || neverEnds?.how === 'endless-body');
@@ -27,6 +27,11 @@ export function faulty(exchange: Exchange): boolean {
       after === undefined ? {} : { 'retry-after': putOff.form === 'date' ? date() : String(after) };
     const code = putOff.status === 429 ? 'TOOMANYREQUESTS' : 'UNAVAILABLE';
     fail(exchange, putOff.status, code, 'come back later', { headers });
+    return true;
+  }
+  if (maxBody !== undefined && Number(request.headers['content-length'] ?? 0) > maxBody) {
+    const headers = { 'content-type': 'text/html', connection: 'close' };
+    answer(exchange, 413, headers, '<html><h1>413 Request Entity Too Large</h1></html>');
     return true;
   }
   const writes = request.method !== 'GET' && request.method !== 'HEAD';

@@ -13,8 +13,11 @@ export interface PitfallQuirks {
    * `refuses-token`: the token server gives no token at all when one scope of several is not allowed (buildkit#2454).
    */
   readonly p02?: 'needs-pull' | 'refuses-token';
-  /** Of repeated `scope=` parameters GitLab's token server honours the last only (manifest-tool#53), others the first. */
-  readonly p03?: 'last-scope' | 'first-scope';
+  /**
+   * Of repeated `scope=` parameters GitLab's token server honoured the last only (manifest-tool#53; `last-scope`).
+   * `last-only` and `first-scope`: whatever the form, it gives one scope, the last or the first.
+   */
+  readonly p03?: 'last-scope' | 'last-only' | 'first-scope';
   /**
    * ECR answers PATCH with 201 and a Range that stands still after the first chunk, and knows no GET of a session
    * (containers-roadmap#2831, sdk#33019). `stale-range` keeps the bytes, as was found out in the end; `discards` does
@@ -88,6 +91,12 @@ export type Place = 'ping' | 'token' | 'blob' | 'manifest' | 'upload' | 'tags' |
 export interface OtherQuirks {
   /** Blobs end after so many bytes: `fin` closes, `rst` resets. From the start of what was asked for. Default: once. */
   readonly cut?: { readonly at: number; readonly how: 'fin' | 'rst'; readonly times?: number };
+  /** A proxy in front takes no larger body (nginx: `client_max_body_size`), and says so with a web page. Bytes. */
+  readonly maxBody?: number;
+  /** Blobs stand still once, after so many bytes, for so many milliseconds each time they are asked for. */
+  readonly slowBlob?: { readonly at: number; readonly milliseconds: number };
+  /** What was asked for is done, and the connection cut before the answer. Of writes only. */
+  readonly lostAnswer?: { readonly on: Place; readonly times: number };
   /** Uploads are reset after so many bytes of a body. Default: once. `keep`: what came in stays in the session. */
   readonly cutUpload?: { readonly at: number; readonly times?: number; readonly keep?: boolean };
   /** Blobs bear `Content-Encoding: gzip`, though their bytes are what they are (moby#17595). */

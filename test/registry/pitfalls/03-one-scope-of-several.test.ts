@@ -7,8 +7,10 @@ import { login, me, realClient, targetAt } from './client.ts';
 it.each([
   // The scope of the push comes first: it is the one that counts.
   ['first-scope', 'mounted'],
-  // GitLab's token for the last of two cannot push: one for the first alone has to do.
+  // A token for the last of two parameters cannot push: both are asked for in one parameter.
   ['last-scope', 'mounted'],
+  // And where that does not help, one for the first alone has to do.
+  ['last-only', 'mounted'],
 ] as const)('where only the %s counts, a blob is %s', async (p03, outcome) => {
   const registry = await quirkRegistry({ quirks: { p03 }, auth: login });
   const { descriptor, bytes } = randomBlob();

@@ -26,3 +26,13 @@ it('uploads go to a signed address without it too', async () => {
     { method: 'PUT', status: 201, receivedBytes: bytes.length },
   ]);
 });
+
+it('an address that is signed for GET is asked with GET where it refuses HEAD', async () => {
+  const registry = await quirkRegistry({ quirks: { p10: 'head-403' }, auth: login });
+  const target = targetAt(registry, 'team/app', realClient({ credential: me }));
+  await registry.target('team/app').put(bytesContent(bytes), descriptor);
+  expect(await target.has(descriptor)).toBe(true);
+  expect((await target.put(bytesContent(bytes), descriptor)).outcome).toBe('existing');
+  expect(registry.receivedBytes()).toBe(0);
+  expect(Math.max(...registry.requests.map(({ sentBytes }) => sentBytes))).toBeLessThan(bytes.length);
+});

@@ -45,3 +45,24 @@ it('a tag that is refused is right when it names this image already: somebody wa
   await targetAt(registry).put(bytesContent(bytes), descriptor, { tag: 'v1', again: true });
   expect(await registry.target('team/app').resolve('v1')).toEqual(descriptor);
 });
+
+it('a tag that is refused may be right: who put it there did not hear of it', async () => {
+  const lostAnswer = { on: 'manifest', times: 1 } as const;
+  const registry = await quirkRegistry({ quirks: { p19: 'strict', lostAnswer } });
+  const memory = createMemoryTarget();
+  const { descriptor } = await putSmallImage(memory);
+  await copy(memory, targetAt(registry), descriptor, { tag: 'v1' });
+  expect(await registry.target('team/app').resolve('v1')).toEqual(descriptor);
+  expect(registry.requests.filter(({ status }) => status === 400)).toHaveLength(1);
+});
+
+it('a tag that names another image stays, and that is told', async () => {
+  const registry = await quirkRegistry({ quirks: { p19: 'other-digest' } });
+  const memory = createMemoryTarget();
+  const { descriptor } = await putSmallImage(memory);
+  const other = await putSmallImage(registry.target('team/app'), { compression: 'tar' });
+  await registry.target('team/app').tag(other.descriptor, 'v1');
+  const copied = copy(memory, targetAt(registry), descriptor, { tag: 'v1' });
+  await expect(copied).rejects.toMatchObject({ code: 'TAG_IMMUTABLE' });
+  expect(await registry.target('team/app').resolve('v1')).toEqual(other.descriptor);
+});

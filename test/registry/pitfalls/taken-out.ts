@@ -17,6 +17,7 @@ const http = 'src/registry/http.ts';
 const attempts = 'src/registry/upload-attempts.ts';
 const mount = 'src/registry/mount.ts';
 const session = 'src/registry/upload-session.ts';
+const chunked = 'src/registry/chunked.ts';
 const pull = 'src/registry/pull.ts';
 const retry = 'src/registry/retry.ts';
 const target = 'src/registry/registry-target.ts';
@@ -122,6 +123,20 @@ export const TAKEN_OUT: readonly TakenOut[] = [
     replace: '',
   },
   {
+    pitfall: '04',
+    without: 'a Range that stands still is believed for ever',
+    file: chunked,
+    find: 'const MAX_STALLED = 3;',
+    replace: 'const MAX_STALLED = 3_000_000;',
+  },
+  {
+    pitfall: '04',
+    without: 'chunks that lead nowhere are tried again',
+    file: chunked,
+    find: 'rules.wholeOnly = true;',
+    replace: '',
+  },
+  {
     pitfall: '05',
     without: '202 is taken for a mount',
     file: mount,
@@ -134,6 +149,27 @@ export const TAKEN_OUT: readonly TakenOut[] = [
     file: mount,
     find: 'if (response.status === 202) return { mounted: false, session: sessionOf(response) };',
     replace: 'if (response.status === 202) return NO;',
+  },
+  {
+    pitfall: '06',
+    without: 'a refused chunk is not made smaller',
+    file: 'src/registry/upload-rules.ts',
+    find: 'rules.maxChunk = Math.min(smaller, rules.maxChunk ?? smaller);',
+    replace: '',
+  },
+  {
+    pitfall: '06',
+    without: 'a stream says which bytes it is',
+    file: 'src/registry/upload-send.ts',
+    find: '    url: session.url,\n    headers: OCTETS,',
+    replace: "    url: session.url,\n    headers: { ...OCTETS, 'content-range': '0-' + (2 ** 40) },",
+  },
+  {
+    pitfall: '07',
+    without: 'a chunk states unit and total',
+    file: chunked,
+    find: "{ 'content-range': `${received}-${end - 1}` }",
+    replace: "{ 'content-range': `bytes ${received}-${end - 1}/*` }",
   },
   {
     pitfall: '08',
@@ -171,6 +207,62 @@ export const TAKEN_OUT: readonly TakenOut[] = [
     replace: "url.origin !== '' ? await",
   },
   {
+    pitfall: '10',
+    without: 'a signed address that refuses HEAD is a refusal',
+    file: pull,
+    find: 'answerOf(error)?.status === 403 ?',
+    replace: 'answerOf(error)?.status === 999 ?',
+  },
+  {
+    pitfall: '13',
+    without: 'a new token that is refused is not shown again',
+    file: 'src/registry/login.ts',
+    find: 'if (!insufficient && !waited && again) {',
+    replace: 'if (!insufficient && waited && again) {',
+  },
+  {
+    pitfall: '13',
+    without: 'a token that states no life lives for ever',
+    file: 'src/registry/token.ts',
+    find: 'const MIN_LIFE_MS = 60_000;',
+    replace: 'const MIN_LIFE_MS = 60_000_000;',
+  },
+  {
+    pitfall: '14',
+    without: 'what a registry says of its limit is overlooked',
+    file: 'src/registry/warnings.ts',
+    find: 'const near = left === undefined ?',
+    replace: 'const near = left !== null ?',
+  },
+  {
+    pitfall: '14',
+    without: 'a manifest that HEAD describes is fetched',
+    file: pull,
+    find: 'const found = described(head) ?? (await hashed(client, request));',
+    replace: 'const found = await hashed(client, request);',
+  },
+  {
+    pitfall: '15',
+    without: 'what a registry misses is not sent again',
+    file: 'src/oci/copy.ts',
+    find: 'if (missing === undefined) throw error;',
+    replace: 'if (missing !== null) throw error;',
+  },
+  {
+    pitfall: '15',
+    without: 'only what is named is sent again',
+    file: 'src/oci/copy.ts',
+    find: '(named.length > 0 ? named : children)',
+    replace: 'named',
+  },
+  {
+    pitfall: '15',
+    without: 'what a registry said once it has is believed',
+    file: 'src/registry/upload.ts',
+    find: 'if (options.again === true) {',
+    replace: "if (options.tag === 'no blob has one') {",
+  },
+  {
     pitfall: '16',
     without: 'an error of the second is believed',
     file: attempts,
@@ -190,6 +282,13 @@ export const TAKEN_OUT: readonly TakenOut[] = [
     file: target,
     find: 'const key = `${registryHost(repository.registry)}/${repository.repository}@${digest}`;',
     replace: 'const key = `${repository.repository}@${digest}`;',
+  },
+  {
+    pitfall: '17',
+    without: 'a slow source is read through each time',
+    file: 'src/pipeline/session.ts',
+    find: 'return steady.target;',
+    replace: 'return target;',
   },
   {
     pitfall: '18',

@@ -1,0 +1,32 @@
+import { DogwoodError } from '../../errors.ts';
+import { hostName, isLoopback } from '../../registry/hosts.ts';
+
+/** Where the API is, and who said so. */
+export interface HerokuAddress {
+  readonly url: URL;
+}
+
+const HEROKU = 'https://api.heroku.com/';
+
+/**
+ * The API's address: Heroku's own unless somebody names another host, for a token is good for a whole company. Plain
+ * HTTP is for loopback only.
+ *
+ * @param text `--heroku-api` or HEROKU_API_URL
+ * @throws USAGE for what is no such address
+ */
+export function herokuAddress(text: string | undefined): HerokuAddress {
+  const url = URL.parse(text ?? HEROKU);
+  const plain = url?.protocol === 'http:' && isLoopback(hostName(url.host));
+  if (url === null || (url.protocol !== 'https:' && !plain) || url.username !== '' || url.password !== '') {
+    throw new DogwoodError('USAGE', `${JSON.stringify(text?.slice(0, 200))} is no address of a Heroku API`, {
+      hint: 'Write it as https://HOST, without a user; plain http is for this machine only.',
+    });
+  }
+  return { url: new URL('/', url) };
+}
+
+/** Only the API's own origin ever sees the token. */
+export function mayHoldToken(url: URL, address: HerokuAddress): boolean {
+  return url.origin === address.url.origin;
+}

@@ -1,0 +1,43 @@
+import { z } from 'zod';
+import { DogwoodError, type ErrorCode } from '../../errors.ts';
+import type { HttpResponse } from '../../net/http.ts';
+import { parseRetryAfter } from '../../registry/retry.ts';
+import type { AnswerBody } from './answer.ts';
+
+/** The API's own error document (`{id, message, url}`). */
+const errorDocument = z.object({ id: z.string(), message: z.string().default('') });
+
+const BY_STATUS: ReadonlyMap<number, ErrorCode> = new Map([
+  [401, 'HEROKU_UNAUTHORIZED'],
+  [402, 'HEROKU_FORBIDDEN'],
+  [403, 'HEROKU_FORBIDDEN'],
+  [404, 'HEROKU_NOT_FOUND'],
+  [408, 'HEROKU_UNAVAILABLE'],
+  [410, 'HEROKU_NOT_FOUND'],
+  [429, 'HEROKU_RATE_LIMITED'],
+]);
+
+/** The error that an answer deserves which is not the one hoped for, with the API's own id, message and request id. */
+export function refused(response: HttpResponse, answer: AnswerBody, path: string, now: number): DogwoodError {
+  const { status } = response;
+  const parsed = errorDocument.safeParse(answer.document);
+  const said = parsed.success ? `${parsed.data.id}: ${parsed.data.message}` : oneLine(answer.text);
+  const code: ErrorCode =
+    parsed.success && parsed.data.id === 'two_factor'
+      ? 'HEROKU_TWO_FACTOR'
+      : (BY_STATUS.get(status) ?? (status >= 500 ? 'HEROKU_UNAVAILABLE' : 'HEROKU_PROTOCOL'));
+  const request = response.headers['request-id']?.[0];
+  const retryAfter = parseRetryAfter(response.headers['retry-after']?.[0], now);
+  const about = request === undefined ? '' : ` (request ${oneLine(request)})`;
+  return new DogwoodError(code, `${path}: ${status} ${oneLine(said)}${about}`, {
+    ...(retryAfter === undefined ? {} : { retryAfter }),
+  });
+}
+
+/** Without what a terminal would act on. */
+function oneLine(text: string): string {
+  return text
+    .replace(/[\p{Cc}\p{Cf}\s]+/gu, ' ')
+    .trim()
+    .slice(0, 300);
+}
