@@ -12,6 +12,7 @@ import { detectionRows } from './rows/detection.ts';
 import { dockerfileRows } from './rows/dockerfile.ts';
 import { imageRows } from './rows/images.ts';
 import { memoryRows } from './rows/memory.ts';
+import { pushMemoryRows } from './rows/push-memory.ts';
 import { regionRows } from './rows/regions.ts';
 import { slugRows } from './rows/slug.ts';
 import { startUpRows } from './rows/start-up.ts';
@@ -27,6 +28,7 @@ const GROUPS = {
   dockerfile: dockerfileRows,
   buildpacks: buildpackRows,
   memory: memoryRows,
+  'push-memory': pushMemoryRows,
   throttled: throttledRows,
   regions: regionRows,
 };

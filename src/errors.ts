@@ -61,7 +61,7 @@ export const ERRORS = {
   // what the user handed over
   SOURCE_NOT_FOUND: user('Check the path; a bare word is a path on this machine.', 404),
   SOURCE_UNREADABLE: user('Check that the file can be read.'),
-  SOURCE_UNSUPPORTED: user('`build plan` shows what was looked for and why each strategy was rejected.'),
+  SOURCE_UNSUPPORTED: user('`docs/detection.md` says what each strategy looks for; --strategy asks for one.'),
   STRATEGY_UNAVAILABLE: user(
     'This version cannot build with that strategy; `build doctor` lists what it can.',
   ),
@@ -214,6 +214,9 @@ export const ERRORS = {
   TRANSFER_DAMAGED: infra(
     'The bytes changed on their way: try again, and look at what lies between here and the registry (a proxy?).',
   ),
+
+  // registries: what not all of them can do
+  REGISTRY_UNSUPPORTED: user('The registry does not offer this; its own console or API may.', 501),
 
   // the pull-only registry
   LISTEN_FAILED: infra('Name another address with --listen HOST:PORT; port 0 takes any that is free.', false),

@@ -16,6 +16,9 @@ export const FLOORS: readonly (readonly string[])[] = [
   ['main'],
 ];
 
+/** One way to build each: none of them knows another. What two of them need lies beside them. */
+const BUILDERS: ReadonlySet<string> = new Set(['buildpacks', 'dockerfile', 'image', 'nix', 'slug']);
+
 /** Modules that only some places may import, and why. A place is a path below src, a folder or a file's stem. */
 export const RESERVED: readonly {
   readonly modules: RegExp;
@@ -44,6 +47,10 @@ export interface ModuleImports {
 }
 
 const room = (path: string): string => (path.split('/')[0] ?? '').replace(/\.ts$/, '');
+const builderOf = (path: string): string | undefined => {
+  const [room, folder] = path.split('/');
+  return room === 'builders' && folder !== undefined && BUILDERS.has(folder) ? folder : undefined;
+};
 const floor = (name: string): number => FLOORS.findIndex((rooms) => rooms.includes(name));
 const isRelative = (specifier: string): boolean => specifier.startsWith('.');
 
@@ -70,6 +77,10 @@ function inside(from: string, specifier: string): readonly string[] {
   const to = resolveImport(from, specifier);
   if (to === undefined) return [`${from} imports ${specifier}: outside of src`];
   const [here, there] = [room(from), room(to)];
+  const [one, other] = [builderOf(from), builderOf(to)];
+  if (one !== undefined && other !== undefined && one !== other) {
+    return [`${from} imports ${to}: builder ${one} may not know builder ${other}`];
+  }
   if (here === there || floor(here) > floor(there)) return [];
   return [`${from} imports ${to}: ${here} may not import ${there} (the same floor or one above)`];
 }

@@ -17,9 +17,20 @@ const WORKERS = 2;
 interface Outcome {
   readonly failed: number;
   readonly passed: number;
-  /** Set when no test came to its end: a proof that proves nothing. */
+  /** Set when no test failed for a reason of its own: a proof that proves nothing. */
   readonly broken: string | undefined;
 }
+
+interface Report {
+  readonly numFailedTests: number;
+  readonly numPassedTests: number;
+  readonly testResults: readonly {
+    readonly assertionResults: readonly { readonly failureMessages?: readonly string[] | null }[];
+  }[];
+}
+
+/** How a change that is no program fails: every test does, whatever it looks at. */
+const NO_PROGRAM = /^(?:ReferenceError|SyntaxError|TypeError): /;
 
 /** A copy of what the tests need, beside the same packages. */
 function makeCopy(): string {
@@ -57,14 +68,19 @@ async function run(copy: string, files: readonly string[]): Promise<Outcome> {
       resolve(out + err),
     );
   });
-  let read: { numFailedTests: number; numPassedTests: number };
+  let read: Report;
   try {
-    read = JSON.parse(readFileSync(report, 'utf8'));
+    read = JSON.parse(readFileSync(report, 'utf8')) as Report;
   } catch {
     throw new Error(`the tests did not run:\n${output.slice(-3000)}`);
   }
-  const { numFailedTests: failed, numPassedTests: passed } = read;
-  return { failed, passed, broken: failed + passed === 0 ? output.slice(-3000) : undefined };
+  const { numFailedTests: failed, numPassedTests: passed, testResults } = read;
+  const reasons = testResults
+    .flatMap(({ assertionResults }) => assertionResults)
+    .flatMap(({ failureMessages }) => failureMessages ?? []);
+  const isBroken =
+    failed + passed === 0 || (failed > 0 && reasons.every((reason) => NO_PROGRAM.test(reason)));
+  return { failed, passed, broken: isBroken ? `${reasons[0] ?? output.slice(-3000)}` : undefined };
 }
 
 /** Undefined when the proof holds, else what is wrong with it. */
@@ -81,7 +97,7 @@ async function prove(copy: string, { pitfall, file, find, replace }: TakenOut): 
   );
   try {
     const { failed, broken } = await run(copy, testsOf(pitfall));
-    if (broken !== undefined) return `no test ran with the handling taken out:\n${broken}`;
+    if (broken !== undefined) return `what is left with the handling taken out is no program:\n${broken}`;
     return failed > 0 ? undefined : 'its tests pass although the handling is taken out';
   } finally {
     writeFileSync(path, whole);

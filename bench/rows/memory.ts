@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type Bench, inFolder } from '../bench.ts';
 import type { Result } from '../compare.ts';
 
-const MOST_MIB = 200;
+export const MOST_MIB = 200;
 
 /** How much memory each conversion ever has, for a slug of about 50 MB and, with --large, one of about 5 GB. */
 export async function memoryRows(bench: Bench): Promise<Result[]> {
@@ -58,12 +58,18 @@ async function megabytes(path: string): Promise<number> {
 
 function peak(slug: string, flags: (folder: string) => readonly string[], bench: Bench): Promise<number> {
   return inFolder(bench, async (folder) => {
-    const file = join(folder, 'peak');
     bench.log(`peak memory of ${slug}`);
-    await bench.build([slug, '--base', 'scratch', '--limit', 'maxTotalBytes=64G', ...flags(folder)], {
-      node: ['--import', join(import.meta.dirname, '../peak-memory.ts')],
-      environment: { BENCH_PEAK_FILE: file },
-    });
-    return Math.round(Number(await readFile(file, 'utf8')) / 1024);
+    const args = [slug, '--base', 'scratch', '--limit', 'maxTotalBytes=64G', ...flags(folder)];
+    return await peakOf(args, folder, bench);
   });
+}
+
+/** MiB that our program ever had. */
+export async function peakOf(args: readonly string[], folder: string, bench: Bench): Promise<number> {
+  const file = join(folder, 'peak');
+  await bench.build(args, {
+    node: ['--import', join(import.meta.dirname, '../peak-memory.ts')],
+    environment: { BENCH_PEAK_FILE: file },
+  });
+  return Math.round(Number(await readFile(file, 'utf8')) / 1024);
 }

@@ -49,6 +49,8 @@ export interface PlanContext {
    * Nothing is evaluated and no engine is asked.
    */
   readonly glance?: boolean | undefined;
+  /** Does something once a run: who asks again by the same name gets the same answer. A failure is not kept. */
+  once<T>(name: string, work: () => Promise<T>): Promise<T>;
   /**
    * The source as a folder: itself, or an archive that the strict reader unpacked into a private one (once a run).
    * Undefined for images, and for archives that are no tar.
@@ -82,6 +84,11 @@ export interface BuildContext extends PlanContext {
   readSecret(source: SecretSource): Promise<Uint8Array>;
   /** A new, empty, private folder that is removed with the run. */
   makeFolder(): Promise<string>;
+  /**
+   * Waits until no other run of this home holds a name, and holds it; `onWait` hears that somebody does. Throws
+   * STORE_UNWRITABLE.
+   */
+  hold(name: string, onWait: () => void): Promise<{ release(): void }>;
   /** Files of a moment. */
   readonly temp: TempFiles;
   /** Where blobs go: the local store, a layout, or straight into a registry. */

@@ -1,5 +1,6 @@
 import { stat, statfs } from 'node:fs/promises';
 import { detectEngines } from '../engines/detect.ts';
+import { engineVariables } from '../engines/environment.ts';
 import { asDogwoodError } from '../errors.ts';
 import { openLocalStore } from '../oci/stores/local.ts';
 import { MIGRATIONS } from '../oci/stores/local-index.ts';
@@ -66,7 +67,7 @@ export async function examine(host: CliHost, signal: AbortSignal): Promise<Docto
   const [home, { settings, ...config }, engines, credentials] = await Promise.all([
     examineHome(host),
     examineConfig(host),
-    detectEngines(host.environment.DOCKER_HOST || undefined, signal),
+    detectEngines(host.environment.DOCKER_HOST || undefined, engineVariables(host.environment), signal),
     examineCredentials(host),
   ]);
   const node = examineNode(process.versions.node);

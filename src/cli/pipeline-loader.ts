@@ -1,7 +1,7 @@
 import type { runPlan } from '../heroku-import/run-plan.ts';
 import type { runBuild } from '../pipeline/build.ts';
 import type { copyImage } from '../pipeline/copy.ts';
-import type { listImages, removeImages } from '../pipeline/images.ts';
+import type { listImages, listTags, removeImages } from '../pipeline/images.ts';
 import type { inspectImage } from '../pipeline/inspect.ts';
 import type { planBuild } from '../pipeline/plan.ts';
 import type { pushImage } from '../pipeline/push.ts';
@@ -19,6 +19,7 @@ export interface PipelineLoader {
   validateImage(): Promise<typeof validateImage>;
   loadIntoDocker(): Promise<typeof loadIntoDocker>;
   listImages(): Promise<typeof listImages>;
+  listTags(): Promise<typeof listTags>;
   removeImages(): Promise<typeof removeImages>;
   serveImages(): Promise<typeof serveImages>;
   planMigration(): Promise<typeof runPlan>;
@@ -33,6 +34,7 @@ export const pipelineLoader: PipelineLoader = {
   validateImage: async () => (await import('../pipeline/validate.ts')).validateImage,
   loadIntoDocker: async () => (await import('../pipeline/run.ts')).loadIntoDocker,
   listImages: async () => (await import('../pipeline/images.ts')).listImages,
+  listTags: async () => (await import('../pipeline/images.ts')).listTags,
   removeImages: async () => (await import('../pipeline/images.ts')).removeImages,
   serveImages: async () => (await import('../pipeline/serve-images.ts')).serveImages,
   planMigration: async () => (await import('../heroku-import/run-plan.ts')).runPlan,

@@ -32,24 +32,31 @@ const TOOLS: readonly Tool[] = [
   { name: 'igzip', file: 'igzip', args: ['--version'] },
 ];
 
-/** Asks every engine that Dogwood knows for its version, all at once. Throws only on abort. */
+type Variables = Readonly<Record<string, string>>;
+
+/**
+ * Asks every engine that Dogwood knows for its version, all at once. Throws only on abort.
+ *
+ * @param variables the whole environment of the tools (`environment.ts`)
+ */
 export async function detectEngines(
   dockerHost: string | undefined,
+  variables: Variables,
   signal: AbortSignal,
 ): Promise<readonly EngineReport[]> {
   return Promise.all([
     detectDocker(dockerHost, signal),
     ...TOOLS.map((tool) =>
-      tool.name === 'nix' ? detectNix(tool, signal) : detectTool(tool.name, tool.file, tool.args, signal),
+      tool.name === 'nix' ? detectNix(tool, variables, signal) : detectTool(tool, variables, signal),
     ),
   ]);
 }
 
 /** Nix alone is not enough: what a project brings runs in a sandbox, and its own programs in a jail. */
-async function detectNix(tool: Tool, signal: AbortSignal): Promise<EngineReport> {
-  const nix = await detectTool(tool.name, tool.file, tool.args, signal);
+async function detectNix(tool: Tool, variables: Variables, signal: AbortSignal): Promise<EngineReport> {
+  const nix = await detectTool(tool, variables, signal);
   if (!nix.found) return nix;
-  const problem = await jailProblem(signal);
+  const problem = await jailProblem(variables, signal);
   return problem === undefined ? nix : { ...nix, problem: `no sandbox for projects here: ${problem}` };
 }
 
@@ -64,13 +71,13 @@ async function detectDocker(host: string | undefined, signal: AbortSignal): Prom
 }
 
 async function detectTool(
-  name: string,
-  file: string,
-  args: readonly string[],
+  { name, file, args }: Tool,
+  env: Variables,
   signal: AbortSignal,
 ): Promise<EngineReport> {
   try {
-    const result = await runProcess(file, args, { timeoutMs: VERSION_MS, maxOutputBytes: 4096, signal });
+    const limits = { timeoutMs: VERSION_MS, maxOutputBytes: 4096 };
+    const result = await runProcess(file, args, { ...limits, env, signal });
     // A docker without the plugin prints its own help, and fails.
     if (result.exitCode !== 0) return { name, found: false, version: undefined, problem: undefined };
     const version = /\bv?([0-9]+\.[0-9]+(?:\.[0-9]+)?[-+.\w]*)/.exec(result.stdout || result.stderr)?.[1];

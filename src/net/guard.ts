@@ -22,7 +22,10 @@ export interface Trip {
 export interface Guard {
   /** Throws NetError (`blocked`) for what can be told without a connection. */
   admit(trip: Trip): Promise<void>;
-  /** Resolves, checks every address and hands on those that were checked: a second answer of the name server counts for nothing. */
+  /**
+   * Resolves, checks every address and hands on those that passed: a second answer of the name server counts for
+   * nothing.
+   */
   lookup(trip: Trip): LookupFunction;
   /** Throws NetError (`blocked`); remembers where the host was found. */
   arrived(trip: Trip, remoteAddress: string | undefined): void;
@@ -70,20 +73,31 @@ const STRICTEST: readonly AddressKind[] = [
   'loopback',
 ];
 
+/** Addresses whose kind is remembered; beyond that each is looked up. */
+const MAX_KNOWN = 1_000;
+
 /** @throws CONFIG_INVALID for an allow-list that cannot be read */
 export function createGuard(options: GuardOptions): Guard {
   const allow = createAllowList(options.allow ?? []);
   const resolve: LookupFunction = options.lookup ?? ((...call) => dns().lookup(...call));
-  const found = new Map<string, AddressKind>();
+  const reached = new Map<string, Set<AddressKind>>();
+  // To look an address up in the lists takes 30 us, and every request has one.
+  const known = new Map<string, AddressKind>();
+  const kindAt = (address: string): AddressKind => {
+    const kind = known.get(address) ?? addressKind(address) ?? 'reserved';
+    if (known.size < MAX_KNOWN) known.set(address, kind);
+    return kind;
+  };
 
-  const kindOf = (url: URL): AddressKind => found.get(url.origin) ?? addressKind(url.hostname) ?? 'public';
+  const kindOf = ({ origin, hostname }: URL): AddressKind =>
+    STRICTEST.find((kind) => reached.get(origin)?.has(kind)) ?? addressKind(hostname) ?? 'public';
 
   const isAllowed = (trip: Trip, address: string | undefined): boolean =>
     allow.hasHost(trip.url.hostname, portOf(trip.url)) ||
     (address !== undefined && allow.hasAddress(address));
 
   const check = (trip: Trip, address: string): void => {
-    const kind = addressKind(address) ?? 'reserved';
+    const kind = kindAt(address);
     if (kind === 'public' || isAllowed(trip, address)) return;
     refuseKind(trip, kind);
   };
@@ -94,6 +108,8 @@ export function createGuard(options: GuardOptions): Guard {
       throw new NetError('blocked', url.host, 'is at no public address, and others are not reached');
     }
     if (referrer === undefined || MAY_LEAD_TO[kindOf(referrer)].includes(kind)) return;
+    // Some names are at a public and at a private address: which one it is changes with every connection.
+    if (referrer.origin === url.origin && reached.get(url.origin)?.has(kind)) return;
     throw new NetError(
       'blocked',
       url.host,
@@ -106,12 +122,19 @@ export function createGuard(options: GuardOptions): Guard {
       resolve(hostname, { ...lookupOptions, all: true }, (error, answer, family) => {
         if (error !== null) return callback(error, '', 0);
         const addresses = typeof answer === 'string' ? [{ address: answer, family: family ?? 4 }] : answer;
-        try {
-          for (const { address } of addresses) check(trip, address);
-        } catch (refused) {
-          return callback(refused as NetError, '', 0);
-        }
-        return answerLookup(lookupOptions, addresses, callback);
+        const refusals: unknown[] = [];
+        const admitted = addresses.filter(({ address }) => {
+          try {
+            check(trip, address);
+            return true;
+          } catch (refused) {
+            refusals.push(refused);
+            return false;
+          }
+        });
+        const [refused] = refusals;
+        if (admitted.length === 0 && refused instanceof Error) return callback(refused, '', 0);
+        return answerLookup(lookupOptions, admitted, callback);
       });
     };
   };
@@ -129,8 +152,9 @@ export function createGuard(options: GuardOptions): Guard {
     arrived(trip, remoteAddress) {
       if (trip.proxied || remoteAddress === undefined) return;
       check(trip, remoteAddress);
-      const kinds = [addressKind(remoteAddress) ?? 'public', found.get(trip.url.origin)];
-      found.set(trip.url.origin, STRICTEST.find((kind) => kinds.includes(kind)) ?? 'public');
+      const { origin } = trip.url;
+      const kinds = reached.get(origin) ?? new Set();
+      reached.set(origin, kinds.add(kindAt(remoteAddress)));
     },
   };
 }

@@ -8,6 +8,7 @@ import { childrenOf, isForeignLayer } from './graph.ts';
 import { resolvePlatform } from './load.ts';
 import { isManifestOrIndexType } from './media-types.ts';
 import { missingContent } from './missing-content.ts';
+import { subjectOf } from './referrer.ts';
 import type { PutResult, Target } from './target.ts';
 import { readDocument, tellingDamage } from './verify.ts';
 
@@ -152,6 +153,10 @@ function createRun(
     const children = childrenOf(descriptor, bytes).toSorted((a, b) => b.size - a.size);
     await allSettled(children.map((child) => copyNode(child, depth + 1)));
     await putDocument(descriptor, bytes, signal);
+    // Also of one that was there: a run that put it may have ended before this.
+    if (to.addReferrer !== undefined && subjectOf(descriptor, bytes) !== undefined) {
+      await limit(async () => to.addReferrer?.(descriptor, bytes, signal));
+    }
   };
 
   const copyOnce = async (descriptor: Descriptor, depth: number): Promise<void> => {

@@ -65,6 +65,12 @@ export interface Target {
   addRoot?(descriptor: Descriptor, signal?: AbortSignal): Promise<void>;
 
   /**
+   * Makes a manifest or index that was put, and has a `subject`, findable among that one's referrers. Absent where
+   * what is put is found.
+   */
+  addReferrer?(referrer: Descriptor, bytes: Uint8Array, signal?: AbortSignal): Promise<void>;
+
+  /**
    * Told that bytes it gave unverified were not the blob, it looks for itself and lets go of what is damaged, so that
    * the next one who has the blob puts it again. Absent where what is there is not ours to remove.
    */

@@ -111,6 +111,7 @@ async function build(request: BuildRequest, session: Session, progress: Progress
       request,
       temp: session.temp,
       makeFolder: session.makeFolder,
+      hold: session.hold,
       readSecret: secretReader(session.environment),
       sink: sink.target,
       publish: publishTarget(direct, session.environment.insecureRegistries),

@@ -5,6 +5,7 @@ import { asDogwoodError, ERRORS } from '../errors.ts';
 import type { BlobOrigin } from '../oci/content.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { ListingTarget } from '../oci/listing.ts';
+import { holdName } from '../oci/stores/home-locks.ts';
 import {
   homeTempFiles,
   type LocalStore,
@@ -29,6 +30,8 @@ export interface Home {
   readonly locations: BlobLocations;
   /** Where files of a moment are made; those of a process that died are swept. */
   readonly temp: TempFiles;
+  /** Waits until no other run of this home holds a name, and holds it. Throws STORE_UNWRITABLE. */
+  hold(name: string, onWait: () => void): Promise<{ release(): void }>;
   close(): Promise<void>;
 }
 
@@ -50,6 +53,7 @@ export function openHome(environment: PipelineEnvironment): Home {
     facts: optionalFacts(attempt),
     locations,
     temp: homeTempFiles(() => environment.home),
+    hold: (name, onWait) => holdName(environment.home, name, { onWait, signal: environment.signal }),
     async close() {
       await write();
       (await opening?.catch(() => undefined))?.close();

@@ -3,10 +3,11 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import { type Digest, isDigest } from '../oci/digest.ts';
 import { childrenOf } from '../oci/graph.ts';
 import { isManifestOrIndexType } from '../oci/media-types.ts';
+import { formatReference, referenceTarget } from '../oci/reference.ts';
 import type { LocalStore } from '../oci/stores/local.ts';
 import { readDocument } from '../oci/verify.ts';
 import type { PipelineEnvironment } from './environment.ts';
-import { parseImageName } from './image-name.ts';
+import { type ImageName, parseImageName } from './image-name.ts';
 import { withSession } from './session.ts';
 
 export interface StoredImage {
@@ -24,6 +25,33 @@ export interface StoredImage {
 export interface ImagesDocument {
   readonly schemaVersion: 1;
   readonly images: readonly StoredImage[];
+}
+
+/** `build images list docker://... --json`. */
+export interface TagsDocument {
+  readonly schemaVersion: 1;
+  /** `registry.example/app`. */
+  readonly repository: string;
+  readonly tags: readonly string[];
+}
+
+/** The tags of a repository of a registry. Throws REFERENCE_INVALID, IMAGE_NOT_FOUND, REGISTRY_*. */
+export function listTags(text: string, environment: PipelineEnvironment): Promise<TagsDocument> {
+  return withSession(environment, async (session) => {
+    const name = parseImageName(text, 'local');
+    if (
+      name.transport !== 'registry' ||
+      name.reference.tag !== undefined ||
+      name.reference.digest !== undefined
+    ) {
+      throw new DogwoodError('REFERENCE_INVALID', `${JSON.stringify(text.slice(0, 160))} is no repository`, {
+        hint: 'Write docker://HOST/REPOSITORY, without a tag.',
+      });
+    }
+    const { registry, repository } = name.reference;
+    const tags = await session.repository(name.reference).tags({ signal: environment.signal });
+    return { schemaVersion: 1, repository: formatReference({ registry, repository }), tags };
+  });
 }
 
 /** The images of the local store, by name. */
@@ -76,46 +104,56 @@ export interface RemovedDocument {
 }
 
 /**
- * Takes names away; of a digest, every name it has and its being kept without one. The blobs stay.
+ * Takes names away: of the local store, where the blobs stay, and of a digest every name; of a registry (`docker://`) a
+ * tag, or by its digest an image.
  *
- * @throws IMAGE_NOT_FOUND for the first name that is not there, before any is taken away
+ * @throws IMAGE_NOT_FOUND for the first local name that is not there, before anything is taken away; REGISTRY_*
  */
 export function removeImages(
   names: readonly string[],
   environment: PipelineEnvironment,
 ): Promise<RemovedDocument> {
   return withSession(environment, async (session) => {
-    const wanted = names.map(localNameOf);
-    const store = await session.openStore();
-    const named = await store.names.list();
-    const there = (name: string) =>
-      isDigest(name)
-        ? named.filter(({ descriptor }) => descriptor.digest === name).map((image) => image.name)
-        : named.filter((image) => image.name === name).map((image) => image.name);
-    const removed: string[] = [];
-    for (const name of wanted) {
-      const isRoot = isDigest(name) && (await store.roots.get(name)) !== undefined;
-      if (there(name).length > 0 || isRoot) continue;
-      throw new DogwoodError('IMAGE_NOT_FOUND', `${store.name} has no ${JSON.stringify(name)}`, {
-        hint: '`build images list` shows what there is.',
-      });
-    }
-    for (const name of wanted) {
-      for (const found of there(name)) if (await store.names.remove(found)) removed.push(found);
-      if (isDigest(name) && (await store.roots.remove(name))) removed.push(name);
+    const wanted = names.map((text) => ({ text, name: removable(text) }));
+    const local = wanted.flatMap(({ name }) => (name.transport === 'local' ? [name.name] : []));
+    const removed = local.length === 0 ? [] : await removeLocal(local, await session.openStore());
+    for (const { text, name } of wanted) {
+      if (name.transport !== 'registry') continue;
+      await session.repository(name.reference).remove(referenceTarget(name.reference), environment.signal);
+      removed.push(text);
     }
     return { schemaVersion: 1, removed };
   });
 }
 
-function localNameOf(text: string): string {
+async function removeLocal(wanted: readonly string[], store: LocalStore): Promise<string[]> {
+  const named = await store.names.list();
+  const namesOf = (name: string) =>
+    named
+      .filter((image) => (isDigest(name) ? image.descriptor.digest === name : image.name === name))
+      .map((image) => image.name);
+  for (const name of wanted) {
+    const isRoot = isDigest(name) && (await store.roots.get(name)) !== undefined;
+    if (namesOf(name).length > 0 || isRoot) continue;
+    throw new DogwoodError('IMAGE_NOT_FOUND', `${store.name} has no ${JSON.stringify(name)}`, {
+      hint: '`build images list` shows what there is.',
+    });
+  }
+  const removed: string[] = [];
+  for (const name of wanted) {
+    for (const found of namesOf(name)) if (await store.names.remove(found)) removed.push(found);
+    if (isDigest(name) && (await store.roots.remove(name))) removed.push(name);
+  }
+  return removed;
+}
+
+/** A tag or digest has to be written: nobody deletes `latest` of a registry by leaving something out. */
+function removable(text: string): Extract<ImageName, { transport: 'local' | 'registry' }> {
   const name = parseImageName(text, 'local');
-  if (name.transport === 'local') return name.name;
-  throw new DogwoodError(
-    'REFERENCE_INVALID',
-    `${JSON.stringify(text.slice(0, 160))} is not in the local store`,
-    {
-      hint: 'Write NAME[:TAG] or sha256:..., as `build images list` shows them.',
-    },
-  );
+  const isWhole =
+    name.transport === 'registry' && (name.reference.tag ?? name.reference.digest) !== undefined;
+  if (name.transport === 'local' || isWhole) return name;
+  throw new DogwoodError('REFERENCE_INVALID', `${JSON.stringify(text.slice(0, 160))} cannot be removed`, {
+    hint: 'Write NAME[:TAG] or sha256:... of the local store, or docker://HOST/REPOSITORY with :TAG or @DIGEST.',
+  });
 }

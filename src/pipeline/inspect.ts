@@ -1,4 +1,5 @@
-import type { Platform } from '../oci/descriptor.ts';
+import { DogwoodError } from '../errors.ts';
+import type { Descriptor, Platform } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { ImageConfig, Manifest } from '../oci/documents.ts';
 import type { Image } from '../oci/image.ts';
@@ -34,12 +35,16 @@ export interface InspectDocument {
   readonly processes: Readonly<Record<string, string>>;
   /** Every platform of the index that the name means; one for a single image. */
   readonly platforms: readonly { readonly platform: Platform; readonly digest: Digest }[];
+  /** What refers to the image with its `subject` (artifacts such as an SBOM); null where that was not asked for. */
+  readonly referrers: readonly Descriptor[] | null;
   /** SLSA provenance, once images carry it. */
   readonly provenance: null;
 }
 
 export interface InspectOptions {
   readonly platform?: Platform | undefined;
+  /** Of an image in a registry: its referrers too, those of the index where it is one. */
+  readonly referrers?: boolean | undefined;
 }
 
 /** What an image is made of. Reads documents only, no layers. */
@@ -50,7 +55,12 @@ export function inspectImage(
 ): Promise<InspectDocument> {
   return withSession(environment, async (session) => {
     const { signal } = environment;
-    const { descriptor, from } = await openImage(name, 'local', session);
+    const { descriptor, from, reference } = await openImage(name, 'local', session);
+    if (options.referrers && reference === undefined) {
+      throw new DogwoodError('USAGE', '--referrers is for images in registries', {
+        hint: 'Name the image as docker://HOST/REPOSITORY.',
+      });
+    }
     const image = await loadImage(from, descriptor, { platform: options.platform, signal });
     const loaded = await loadImageOrIndex(from, descriptor, { signal });
     const own = { platform: imagePlatform(image), digest: image.descriptor.digest };
@@ -70,6 +80,10 @@ export function inspectImage(
                 ? [{ platform: manifest.platform, digest: manifest.digest }]
                 : [],
             ),
+      referrers:
+        options.referrers && reference !== undefined
+          ? await session.repository(reference).referrers(descriptor.digest, { signal })
+          : null,
       provenance: null,
     };
   });

@@ -11,6 +11,7 @@ import { chosenBuilder, detect } from './detect.ts';
 import type { PipelineEnvironment } from './environment.ts';
 import { imageArchiveMembers, openImageSource } from './image-archive.ts';
 import { parseImageName } from './image-name.ts';
+import { onceEach } from './once.ts';
 import { localName, requireQuorum } from './places.ts';
 import { projectReader } from './project.ts';
 import { imageResolver } from './resolve.ts';
@@ -91,6 +92,7 @@ export function planContext(session: Session, request: BuildRequest): PlanContex
     ...projectReader(session, request),
     resolveImage: imageResolver(session),
     imageArchiveMembers,
+    once: onceEach(),
     // Planning and building ask for the same one source.
     openImage(source) {
       opened ??= openImageSource(source, session);

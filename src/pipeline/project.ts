@@ -3,8 +3,9 @@ import { limitsWith } from '../builders/slug/limits.ts';
 import { DogwoodError } from '../errors.ts';
 import { sniffCompression } from '../oci/compression/sniff.ts';
 import { readProjectFiles } from '../plan/files/read-project.ts';
-import { EMPTY_PROJECT, type Project } from '../plan/project.ts';
+import { DOGWOOD_TOML, EMPTY_PROJECT, type Project } from '../plan/project.ts';
 import type { BuildRequest } from '../plan/request.ts';
+import { foreignFile } from '../source/foreign-file.ts';
 import { HEAD_BYTES, isTar } from '../source/is-tar.ts';
 import type { ArchiveSource, Source } from '../source/source.ts';
 import { openTree, type Tree } from '../source/tree.ts';
@@ -25,9 +26,11 @@ export function projectReader(
   return {
     openTree: treeOf,
     readProject(source) {
-      project ??= treeOf(source).then((found) =>
-        found ? readProjectFiles((path) => found.readText(path), request) : EMPTY_PROJECT,
-      );
+      project ??= treeOf(source).then(async (found) => {
+        if (found === undefined) return EMPTY_PROJECT;
+        await refuseOddDogwoodToml(found);
+        return await readProjectFiles((path) => found.readText(path), request);
+      });
       return project;
     },
   };
@@ -42,12 +45,27 @@ async function openSourceTree(
   if (source.kind === 'tree') return source.tree;
   const head = await source.head(HEAD_BYTES);
   refuseCompression(source, head);
-  if (!isTar(head)) return undefined;
+  if (!isTar(head)) return refuseForeign(source, head);
   const root = await unpackArchive(source, await session.makeFolder(), {
     limits: limitsWith(request.limits),
     signal: session.environment.signal,
   });
   return openTree(root, nameOf(source));
+}
+
+/** Whoever made it wanted it to be heard. Throws PROJECT_FILE_INVALID. */
+async function refuseOddDogwoodToml(tree: Tree): Promise<void> {
+  const found = await tree.stat(DOGWOOD_TOML);
+  if (found === undefined || found.kind === 'file') return;
+  const what = { folder: 'is a folder', link: 'is a link that leads out of the source', other: 'is no file' };
+  throw new DogwoodError('PROJECT_FILE_INVALID', `${DOGWOOD_TOML} ${what[found.kind]}`);
+}
+
+/** Throws SOURCE_UNSUPPORTED for a file that everybody knows, and nobody here can build. */
+function refuseForeign({ name }: ArchiveSource, head: Uint8Array): undefined {
+  const foreign = foreignFile(head);
+  if (foreign === undefined) return undefined;
+  throw new DogwoodError('SOURCE_UNSUPPORTED', `${name} is ${foreign.what}`, { hint: foreign.hint });
 }
 
 /** `app-1.2.tar.gz` is called `app-1.2`. */

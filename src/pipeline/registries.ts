@@ -4,19 +4,25 @@ import type { Reference } from '../oci/reference.ts';
 import type { Target } from '../oci/target.ts';
 import { createRegistryClient, type RegistryClientOptions } from '../registry/http.ts';
 import { createMirroredTarget, mirrorReference, parseMirror } from '../registry/mirrors.ts';
-import { createRegistryTarget } from '../registry/registry-target.ts';
+import { createRegistryTarget, type RegistryTarget } from '../registry/registry-target.ts';
 import { registryCredentials } from '../registry/stored-credentials.ts';
 import type { PipelineEnvironment } from './environment.ts';
 
 /** `push` when blobs will be put there: its token is asked for at once, and no mirror is. */
 export type OpenRegistry = (reference: Reference, access: 'pull' | 'push') => Target;
 
+export interface Registries {
+  readonly open: OpenRegistry;
+  /** A repository where it really is, for what only registries do: lists of tags and referrers, deleting. */
+  readonly repository: (reference: Reference) => RegistryTarget;
+}
+
 /** The registries of a run: one client for all, and one without patience for mirrors, which another place stands in for. */
 export function openRegistries(
   environment: PipelineEnvironment,
   http: HttpClient,
   locations: RegistryClientOptions['locations'],
-): OpenRegistry {
+): Registries {
   const { emit } = environment;
   const options: RegistryClientOptions = {
     http,
@@ -28,15 +34,15 @@ export function openRegistries(
   };
   const client = createRegistryClient(options);
   let impatient: typeof client | undefined;
-  const open = (reference: Reference, access: 'pull' | 'push') =>
+  const direct = (reference: Reference, access: 'pull' | 'push') =>
     createRegistryTarget({ reference, client, access });
-  return (reference, access) => {
+  const open: OpenRegistry = (reference, access) => {
     const mirrors = access === 'pull' ? (environment.mirrors[reference.registry] ?? []) : [];
-    if (mirrors.length === 0) return open(reference, access);
+    if (mirrors.length === 0) return direct(reference, access);
     impatient ??= createRegistryClient({ ...options, retry: { attempts: 1, maxDelay: 0 } });
     const asked = impatient;
     return createMirroredTarget({
-      registry: open(reference, access),
+      registry: direct(reference, access),
       mirrors: mirrors.map((mirror) =>
         createRegistryTarget({ client: asked, reference: mirrorReference(parseMirror(mirror), reference) }),
       ),
@@ -48,4 +54,5 @@ export function openRegistries(
         }),
     });
   };
+  return { open, repository: (reference) => direct(reference, 'pull') };
 }

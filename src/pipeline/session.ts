@@ -6,12 +6,13 @@ import { openSource } from '../source/open-source.ts';
 import type { Source } from '../source/source.ts';
 import type { PipelineEnvironment } from './environment.ts';
 import { type Home, openHome } from './home.ts';
-import { type OpenRegistry, openRegistries } from './registries.ts';
+import { type OpenRegistry, openRegistries, type Registries } from './registries.ts';
 
 /** What one run opens, once: its home, the client of its registries, what it kept aside. */
 export interface Session extends Omit<Home, 'close'> {
   readonly environment: PipelineEnvironment;
   readonly registry: OpenRegistry;
+  readonly repository: Registries['repository'];
   openSource(text: string): Promise<Source>;
   /** A new, empty, private folder that is removed with the session. */
   makeFolder(): Promise<string>;
@@ -41,11 +42,12 @@ function openSession(environment: PipelineEnvironment): Session {
   });
   const { close, ...home } = openHome(environment);
   const closers: (() => Promise<void>)[] = [close, async () => http.close()];
-  const open = openRegistries(environment, http, home.locations);
+  const { open, repository } = openRegistries(environment, http, home.locations);
 
   const session: Session = {
     environment,
     ...home,
+    repository,
     registry(reference, access) {
       const target = open(reference, access);
       if (access === 'push') return target;

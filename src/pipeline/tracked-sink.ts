@@ -21,6 +21,7 @@ export function trackedSink(target: Target): TrackedSink {
       resolve: (reference, signal) => target.resolve(reference, signal),
       tag: (descriptor, tag, signal) => target.tag(descriptor, tag, signal),
       addRoot: async (descriptor, signal) => target.addRoot?.(descriptor, signal),
+      ...(target.addReferrer && { addReferrer: target.addReferrer.bind(target) }),
       discardDamaged: async (descriptor) => target.discardDamaged?.(descriptor),
       origin: (descriptor) => target.origin?.(descriptor),
       async has(descriptor, signal) {

@@ -9,6 +9,7 @@ import { findImage } from '../oci/listing.ts';
 import { formatReference, type Reference, referenceTarget, withDefaultTag } from '../oci/reference.ts';
 import { openLayout } from '../oci/stores/layout.ts';
 import type { Target } from '../oci/target.ts';
+import type { RegistryTarget } from '../registry/registry-target.ts';
 import { type BareMeans, type ImageName, parseImageName } from './image-name.ts';
 import type { Session } from './session.ts';
 
@@ -33,7 +34,11 @@ async function openNamedImage(name: ImageName, session: Session): Promise<Opened
     const from = session.registry(reference, 'pull');
     const descriptor = await from.resolve(referenceTarget(reference), signal);
     if (descriptor) return { descriptor, from, reference };
-    throw new DogwoodError('IMAGE_NOT_FOUND', `there is no image ${formatReference(reference)}`);
+    const others =
+      reference.digest === undefined
+        ? await otherTags(session.repository(reference), reference.tag ?? '', signal)
+        : '';
+    throw new DogwoodError('IMAGE_NOT_FOUND', `there is no image ${formatReference(reference)}${others}`);
   }
   if (name.transport === 'local') {
     return {
@@ -46,6 +51,17 @@ async function openNamedImage(name: ImageName, session: Session): Promise<Opened
   await mustExist(name.path);
   const from = await openFileTransport(name.transport, name.path, session);
   return { descriptor: await findImage(from, name.name, signal), from, reference: undefined };
+}
+
+const SHOWN_TAGS = 8;
+
+/** What a mistyped tag may have been meant to be. Fails for nothing: that there is no such image is what counts. */
+async function otherTags(repository: RegistryTarget, wanted: string, signal: AbortSignal): Promise<string> {
+  const tags = await repository.tags({ enough: 1, signal }).catch(() => []);
+  const alike = (tag: string) => [...tag].findIndex((letter, i) => letter !== wanted[i]) >>> 0;
+  const shown = tags.toSorted((a, b) => alike(b) - alike(a)).slice(0, SHOWN_TAGS);
+  const more = tags.length > shown.length ? ', ...' : '';
+  return shown.length === 0 ? '' : `; the repository has ${shown.join(', ')}${more}`;
 }
 
 async function mustExist(path: string): Promise<void> {

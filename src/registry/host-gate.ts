@@ -18,6 +18,8 @@ const REQUESTS_IN_ALL = 32;
 const OWN_PAUSE = 4;
 /** Milliseconds. */
 const MAX_OWN_PAUSE = 30_000;
+/** Milliseconds from which people are told. */
+const LONG_PAUSE = 5_000;
 
 export interface HostGateOptions {
   readonly http: HttpClient;
@@ -25,17 +27,20 @@ export interface HostGateOptions {
   readonly logger: Logger;
   /** Hears of every answer. */
   readonly onAnswer?: ((host: string, response: HttpResponse) => void) | undefined;
+  /** Hears of a pause that people would wonder about, in milliseconds. */
+  readonly onPause?: ((host: string, milliseconds: number) => void) | undefined;
 }
 
 /**
  * An HTTP client that treats each host with consideration: a few requests at a time, and none at all while it asks to
  * be left alone (429 and 503 with `Retry-After`, RFC 9110 section 10.2.3), whichever request it told so.
  */
-export function createHostGate({ http, retry, logger, onAnswer }: HostGateOptions): HttpClient {
+export function createHostGate(options: HostGateOptions): HttpClient {
+  const { http, retry, onAnswer } = options;
   const all = createKinds(REQUESTS_IN_ALL);
   const hosts = new Map<string, Host>();
   const hostOf = (name: string): Host => {
-    const known = hosts.get(name) ?? createHost(name, retry, logger);
+    const known = hosts.get(name) ?? createHost(name, options);
     hosts.set(name, known);
     return known;
   };
@@ -69,7 +74,7 @@ interface Host extends Kinds {
   heard(response: HttpResponse): void;
 }
 
-function createHost(name: string, retry: RetryPolicy, logger: Logger): Host {
+function createHost(name: string, { retry, logger, onPause }: HostGateOptions): Host {
   let pausedUntil = 0;
   let refusals = 0;
   return {
@@ -86,9 +91,12 @@ function createHost(name: string, retry: RetryPolicy, logger: Logger): Host {
       const own = Math.min(MAX_OWN_PAUSE, retry.baseDelay * OWN_PAUSE * 2 ** (refusals - 1));
       const pause = asked === undefined ? (status === 429 ? own : 0) : asked * 1000;
       if (pause <= 0) return;
-      // Several are told the same at once; what was asked for last does not shorten what was asked before.
-      pausedUntil = Math.max(pausedUntil, now + Math.min(pause, retry.maxDelay));
-      logger.info('a host asks to be left alone', { host: name, milliseconds: pausedUntil - now });
+      const until = now + Math.min(pause, retry.maxDelay);
+      // Several are told the same at once, and what was asked for last does not shorten what was asked before.
+      const longer = until - Math.max(pausedUntil, now);
+      pausedUntil = Math.max(pausedUntil, until);
+      logger.debug('a host asks to be left alone', { host: name, milliseconds: pausedUntil - now });
+      if (longer >= LONG_PAUSE) onPause?.(name, pausedUntil - now);
     },
   };
 }

@@ -7,7 +7,8 @@ import { MAX_DOCUMENT_BYTES } from '../oci/documents.ts';
 import { isManifestOrIndexType, MEDIA_TYPES } from '../oci/media-types.ts';
 import { mismatch, notFound, sizeMismatch } from '../oci/verify.ts';
 import { discard, header, readBody } from './body.ts';
-import type { RegistryClient, RegistryRequest, RegistryResponse } from './http.ts';
+import type { RegistryRequest, RegistryResponse } from './exchange.ts';
+import type { RegistryClient } from './http.ts';
 import { connectionFailure } from './refusal.ts';
 import { answerOf } from './refusal-code.ts';
 import { mayPass, retryDelay, withRetries } from './retry.ts';
@@ -70,27 +71,34 @@ export async function sizeOfContent(
     return length === undefined ? content.size : Number(length);
   } catch (error) {
     // An address that a registry signed for GET is refused HEAD (moby#50065).
-    const size = answerOf(error)?.status === 403 ? await sizeByGet(client, request) : undefined;
-    if (size === undefined) throw error;
-    return size;
+    if (!isHeadRefused(error)) throw error;
+    return await sizeByGet(client, request, error);
   }
 }
 
-/** The size as the first byte tells it; undefined when that is refused too. */
+/** Because it is a HEAD, or for good: only the answer to a GET has a body that says which. */
+function isHeadRefused(error: unknown): boolean {
+  const status = answerOf(error)?.status;
+  return status === 400 || status === 403 || status === 405;
+}
+
+/** The size as the first byte tells it. Throws what was refused then, in the registry's words, or else `refused`. */
 async function sizeByGet(
   client: RegistryClient,
   request: Omit<RegistryRequest, 'method'>,
-): Promise<number | undefined> {
+  refused: unknown,
+): Promise<number> {
   const headers = { ...request.headers, range: 'bytes=0-0' };
   try {
     const response = await client.send({ ...request, method: 'GET', headers, expect: [206], retry: false });
     response.body.destroy();
     const [, size] = /^bytes 0-0\/(\d+)$/.exec(header(response, 'content-range') ?? '') ?? [];
-    return size === undefined ? undefined : Number(size);
-  } catch {
+    if (size !== undefined) return Number(size);
+  } catch (error) {
     request.signal?.throwIfAborted();
-    return undefined;
+    if (answerOf(error)?.status === answerOf(refused)?.status) throw error;
   }
+  throw refused;
 }
 
 /**
@@ -112,10 +120,7 @@ export async function resolveManifest(
     what: `manifest ${reference} of ${repository.repository}`,
     expect: [200, 404],
   };
-  const head = await client.send({ ...request, method: 'HEAD' });
-  discard(head);
-  if (head.status === 404) return undefined;
-  const found = described(head) ?? (await hashed(client, request));
+  const found = await describedByHead(client, request);
   if (found === undefined || !isDigest(reference)) return found;
   // Only comparable when the algorithms agree; what is opened later is verified either way.
   if (digestAlgorithm(found.digest) !== digestAlgorithm(reference)) return { ...found, digest: reference };
@@ -126,6 +131,22 @@ export async function resolveManifest(
     );
   }
   return found;
+}
+
+async function describedByHead(
+  client: RegistryClient,
+  request: Omit<RegistryRequest, 'method'>,
+): Promise<Descriptor | undefined> {
+  try {
+    const head = await client.send({ ...request, method: 'HEAD' });
+    discard(head);
+    if (head.status === 404) return undefined;
+    const found = described(head);
+    if (found !== undefined) return found;
+  } catch (error) {
+    if (!isHeadRefused(error)) throw error;
+  }
+  return await hashed(client, request);
 }
 
 /** A manifest by its bytes; undefined when there is nothing. */

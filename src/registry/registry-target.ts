@@ -1,20 +1,34 @@
 import type { Content, Expectation } from '../oci/content.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
 import { type Digest, digestAlgorithm } from '../oci/digest.ts';
 import { isManifestOrIndexType } from '../oci/media-types.ts';
 import { formatReference, type Reference, registryHost } from '../oci/reference.ts';
 import type { PutOptions, PutResult, Target } from '../oci/target.ts';
 import { readDocument } from '../oci/verify.ts';
+import type { Deleted } from './delete.ts';
 import type { RegistryClient } from './http.ts';
 import { type Document, readManifest, sendManifest, sendTagged } from './manifests.ts';
 import { openContent, type Repository, resolveManifest, sizeOfContent } from './pull.ts';
+import type { ListReferrersOptions } from './referrers.ts';
 import { pullScope, pushScope } from './scope.ts';
 import { unlessAborted } from './sharing.ts';
+import type { ListTagsOptions } from './tags.ts';
 import { uploadBlob } from './upload.ts';
 
 /** One repository of a registry as a target. */
 export interface RegistryTarget extends Target {
   /** Is there a registry, and does it answer? */
   ping(signal?: AbortSignal): Promise<void>;
+  /** Throws IMAGE_NOT_FOUND when there is no such repository. */
+  tags(options?: ListTagsOptions): Promise<readonly string[]>;
+  /** What refers to a manifest with its `subject`; none for one that is not there. */
+  referrers(subject: Digest, options?: ListReferrersOptions): Promise<readonly Descriptor[]>;
+  /**
+   * Deletes a tag, or the manifest or blob of a digest.
+   *
+   * @throws IMAGE_NOT_FOUND; REGISTRY_UNSUPPORTED where the registry deletes no such thing
+   */
+  remove(reference: string, signal?: AbortSignal): Promise<Deleted>;
 }
 
 export interface RegistryTargetOptions {
@@ -78,6 +92,16 @@ export function createRegistryTarget(options: RegistryTargetOptions): RegistryTa
       const bytes = sent.find(descriptor.digest) ?? (await readDocument(this, descriptor, signal));
       await sendTagged(client, repository, tag, { descriptor, bytes }, signal);
     },
+    async addReferrer(referrer, bytes, signal) {
+      access = 'push';
+      const { addReferrer } = await import('./referrers.ts');
+      await addReferrer(client, repository, { referrer, bytes }, reading(signal));
+    },
+    tags: async (list) => await (await import('./tags.ts')).listTags(client, repository, list),
+    referrers: async (subject, list) =>
+      await (await import('./referrers.ts')).listReferrers(client, repository, subject, list),
+    remove: async (reference, signal) =>
+      await (await import('./delete.ts')).deleteContent(client, repository, reference, signal),
     origin: () => ({ registry: registryHost(registry), repository: name }),
   };
 }

@@ -82,7 +82,17 @@ export interface RetryBudget {
 
 const BUDGET = 20;
 
-export function createRetryBudget(): RetryBudget {
+/** One for each host, by its name. */
+export function createRetryBudgets(): (host: string) => RetryBudget {
+  const budgets = new Map<string, RetryBudget>();
+  return (host) => {
+    const budget = budgets.get(host) ?? createRetryBudget();
+    budgets.set(host, budget);
+    return budget;
+  };
+}
+
+function createRetryBudget(): RetryBudget {
   let left = BUDGET;
   return {
     refill() {

@@ -9,6 +9,11 @@ export function pushScope(repository: string): Scope {
   return `repository:${repository}:pull,push`;
 }
 
+/** Asked for only to delete: many tokens that may push may not. */
+export function deleteScope(repository: string): Scope {
+  return `repository:${repository}:pull,delete`;
+}
+
 /** Does a token granted for these scopes allow what is wanted? */
 export function covers(granted: readonly Scope[], wanted: readonly Scope[]): boolean {
   return wanted.every((scope) => {

@@ -1,6 +1,6 @@
 import type { HttpClient } from '../net/http.ts';
 import type { Credential } from './credentials.ts';
-import { counted, createRetryBudget, type RetryBudget, type RetryPolicy, withRetries } from './retry.ts';
+import { counted, createRetryBudgets, type RetryPolicy, withRetries } from './retry.ts';
 import { covers, type Scope } from './scope.ts';
 import { createSharing } from './sharing.ts';
 import { fetchToken, type Token, type TokenRequest } from './token.ts';
@@ -30,18 +30,16 @@ export function createTokenCache(http: HttpClient, retry: RetryPolicy): TokenCac
   const ask = createSharing<HeldToken>();
   /** Refresh tokens that replaced those we began with, by audience. */
   const adopted = new Map<string, string>();
-  const budgets = new Map<string, RetryBudget>();
+  const budgetOf = createRetryBudgets();
   /** Token servers that do not know OAuth2's POST, by address. */
   const withoutPost = new Set<string>();
 
   const fetch = async (request: TokenRequest, audience: string): Promise<HeldToken> => {
     const { realm, scopes, credential } = request;
-    const budget = budgets.get(realm.host) ?? createRetryBudget();
-    budgets.set(realm.host, budget);
     const own = { ...request, credential: current(credential, adopted.get(audience)), withoutPost };
     const { refreshToken, ...token } = await withRetries(
       retry,
-      () => counted(budget, () => fetchToken(http, own, retry.clock)),
+      () => counted(budgetOf(realm.host), () => fetchToken(http, own, retry.clock)),
       { signal: request.signal },
     );
     if (refreshToken !== undefined) adopted.set(audience, refreshToken);

@@ -3,7 +3,7 @@ import type { RequestBody } from '../net/http.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { PutResult } from '../oci/target.ts';
 import { discard, header } from './body.ts';
-import type { RegistryResponse } from './http.ts';
+import type { RegistryResponse } from './exchange.ts';
 import type { CheckedBody } from './upload-body.ts';
 import { sessionOf, type Upload, type UploadSession, uploadRequest, withDigest } from './upload-session.ts';
 

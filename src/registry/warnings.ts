@@ -3,7 +3,7 @@ import { printable } from './printable.ts';
 
 /** What a registry wants people to know. Text of a stranger, on one line. */
 export interface RegistryWarning {
-  readonly code: 'REGISTRY_WARNING' | 'REGISTRY_LIMIT_NEAR';
+  readonly code: 'REGISTRY_WARNING' | 'REGISTRY_LIMIT_NEAR' | 'REGISTRY_PAUSE';
   readonly message: string;
 }
 
@@ -36,6 +36,11 @@ export function createWarnings(
     const near = left === undefined ? undefined : limitNear(left, headers['ratelimit-limit']?.[0]);
     if (near !== undefined) once('limit', { code: 'REGISTRY_LIMIT_NEAR', message: `${host}: ${near}` });
   };
+}
+
+export function pauseWarning(host: string, milliseconds: number): RegistryWarning {
+  const message = `${host} asks to be left alone, and is for ${Math.ceil(milliseconds / 1000)} s`;
+  return { code: 'REGISTRY_PAUSE', message };
 }
 
 // RFC 7234 section 5.5: code, agent, quoted text, and a date that a registry leaves out.

@@ -74,6 +74,7 @@ export function createFakeHost(options: FakeHostOptions) {
       validateImage: notGiven,
       loadIntoDocker: notGiven,
       listImages: notGiven,
+      listTags: notGiven,
       removeImages: notGiven,
       serveImages: notGiven,
       planMigration: notGiven,

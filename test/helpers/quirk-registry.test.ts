@@ -64,6 +64,30 @@ describeWith(['skopeo'], 'a quirk registry without a quirk, as skopeo sees it', 
   });
 });
 
+describeWith(['conformance'], 'a quirk registry without a quirk, as the official program sees it', () => {
+  it('conforms to distribution-spec 1.1, pushing and all', { timeout: 120_000 }, async () => {
+    const registry = await quirkRegistry({ quirks: { anonymousMount: true } });
+    const folder = await temporaryFolder();
+    const { stdout } = await run(engineOrThrow('conformance'), [], {
+      maxBuffer: 64 * 1024 * 1024,
+      env: {
+        ...process.env,
+        OCI_REGISTRY: registry.host,
+        OCI_TLS: 'disabled',
+        OCI_REPO1: 'conformance/one',
+        OCI_REPO2: 'conformance/two',
+        OCI_VERSION: '1.1',
+        OCI_RESULTS_DIR: folder,
+      },
+    });
+    const counts = stdout.slice(stdout.lastIndexOf('OCI Conformance Result'));
+    expect(counts).toMatch(/Result: Pass/);
+    expect(Number(/\bPass\.+: +(\d+)/.exec(counts)?.[1])).toBeGreaterThan(800);
+    expect(counts).toMatch(/FAIL\.+: +0\b/);
+    expect(counts).toMatch(/Error\.+: +0\b/);
+  });
+});
+
 describe('a quirk registry', () => {
   it('records every request with its bytes', async () => {
     const registry = await quirkRegistry();

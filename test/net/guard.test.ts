@@ -129,10 +129,26 @@ describe("the guard on a user's machine", () => {
     await expect(guard.admit(inner)).rejects.toMatchObject({ kind: 'blocked' });
   });
 
-  it('refuses a name of which one address is not to be reached', async () => {
-    const lookup = names({ 'named.example': [['8.8.8.8', '10.0.0.1']] });
+  it('hands on of the addresses of a name those that may be reached', async () => {
+    const lookup = names({ 'named.example': [['10.0.0.1', '8.8.8.8', '::1', '1.1.1.1']] });
     const from = { from: 'https://first.example/', fromAt: '8.8.8.8' };
-    expect(await ask({ to: 'https://named.example/', lookup, ...from })).toContain('leads here');
+    expect(await ask({ to: 'https://named.example/', lookup, ...from })).toMatchObject([
+      { address: '8.8.8.8' },
+      { address: '1.1.1.1' },
+    ]);
+  });
+
+  it('lets a host lead to itself where it was reached, and that is nobody else’s right', async () => {
+    const guard = createGuard({ policy: 'user' });
+    const host = { url: new URL('https://first.example/'), referrer: undefined, proxied: false };
+    guard.arrived(host, '8.8.8.8');
+    const itself = { ...host, referrer: host.url };
+    expect(() => guard.arrived(itself, '10.0.0.5')).toThrow('leads here');
+    guard.arrived(host, '10.0.0.5');
+    guard.arrived(itself, '10.0.0.5');
+    expect(() => guard.arrived(itself, '127.0.0.1')).toThrow('leads here');
+    const elsewhere = { ...itself, url: new URL('https://first.example:8443/') };
+    expect(() => guard.arrived(elsewhere, '10.0.0.5')).toThrow('leads here');
   });
 
   it.each([

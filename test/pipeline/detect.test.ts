@@ -178,7 +178,9 @@ describe('detection', () => {
   });
 
   it.each([
-    ['a text', Buffer.from('FROM scratch\n'.repeat(100)), undefined],
+    ['bytes that nobody knows', Buffer.from([0, 1, 2, 3, 255]), undefined],
+    ['a text', Buffer.from('FROM scratch\n'.repeat(100)), 'SOURCE_UNSUPPORTED'],
+    ['a zip archive', Buffer.from('PK\x03\x04\x14\0\0\0'), 'SOURCE_UNSUPPORTED'],
     [
       'a file that was compressed otherwise',
       Buffer.from([0x42, 0x5a, 0x68, 0x39, 0, 0]),

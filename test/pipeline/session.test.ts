@@ -66,3 +66,20 @@ it('a home where nothing can be kept fails no push, and says so once', async () 
   expect(outcome).toBe('sent');
   expect(environment.events).toEqual([expect.objectContaining({ type: 'warning', code: 'FACTS_NOT_KEPT' })]);
 });
+
+it('passes on what registries warn of, once, and finds credentials in every place', async () => {
+  const auth = { kind: 'token', users: { me: 'hunter2' } } as const;
+  const registry = await quirkRegistry({ auth, quirks: { warning: 'this registry closes in May' } });
+  const entry = { auth: Buffer.from('me:hunter2').toString('base64') };
+  const text = JSON.stringify({ auths: { [registry.host]: entry } });
+  const environment = pipelineEnvironment(await temporaryFolder(), {
+    credentialPlaces: [{ kind: 'variable', name: 'DOCKER_AUTH_CONFIG', text }],
+  });
+  const { descriptor, bytes } = randomBlob();
+  await withSession(environment, async (session) => {
+    const target = session.registry({ registry: registry.host, repository: 'team/app' }, 'push');
+    await target.put(bytesContent(bytes), descriptor);
+  });
+  const message = `${registry.host}: this registry closes in May`;
+  expect(environment.events).toEqual([{ type: 'warning', code: 'REGISTRY_WARNING', message }]);
+});

@@ -1,10 +1,14 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
+import { Readable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { silentLogger } from '../../src/log.ts';
 import { createHttpClient } from '../../src/net/http.ts';
 import { digestOf } from '../../src/oci/digest.ts';
+import { createHostGate } from '../../src/registry/host-gate.ts';
 import { createRegistryTarget } from '../../src/registry/registry-target.ts';
+import { DEFAULT_RETRY } from '../../src/registry/retry.ts';
 import { randomBlob } from '../contract/target.ts';
 import { listenForTest, serve } from '../helpers/http-server.ts';
 import { quirkRegistry } from '../helpers/quirk-registry/quirk-registry.ts';
@@ -41,6 +45,22 @@ describe('a host that asks to be left alone', () => {
     await Promise.all(blobs(20).map((blob) => target.has(blob)));
     expect(asked.filter((at) => at < 40_000)).toEqual([]);
     expect(asked).toHaveLength(20);
+  });
+
+  it.each([
+    [4, []],
+    [40, ['asks to be left alone, and is for 40 s']],
+  ])('is told of once when it takes long: %d s', async (after, told) => {
+    const registry = await quirkRegistry({
+      quirks: { putOff: { on: 'blob', status: 429, times: 4, after } },
+    });
+    const warnings: string[] = [];
+    // All four are told before anybody has waited.
+    const sleep = () => setImmediate();
+    const retry = { clock: () => 0, sleep };
+    const client = realClient({ retry, onWarning: ({ message }) => warnings.push(message) });
+    await Promise.all(blobs(4).map((blob) => targetAt(registry, 'app', client).has(blob)));
+    expect(warnings).toEqual(told.map((text) => `${registry.host} ${text}`));
   });
 
   it('is not waited for longer than two minutes', async () => {
@@ -108,6 +128,27 @@ describe('requests at once', () => {
       createRegistryTarget({ client, reference: { registry: server.host, repository } });
     await Promise.all(['a', 'b', 'c'].flatMap((name) => blobs(20).map((blob) => at(name).has(blob))));
     expect(most).toBe(4);
+  });
+
+  it('are thirty-two to all hosts', async () => {
+    let [now, most] = [0, 0];
+    const gate = createHostGate({
+      http: {
+        async request() {
+          now += 1;
+          most = Math.max(most, now);
+          for (let turn = 0; turn < 5; turn += 1) await setImmediate();
+          now -= 1;
+          return { status: 200, headers: {}, body: Readable.from([]), limitTime() {} };
+        },
+        close() {},
+      },
+      retry: DEFAULT_RETRY,
+      logger: silentLogger,
+    });
+    const urls = Array.from({ length: 200 }, (_, n) => new URL(`https://r${n % 20}.example/`));
+    await Promise.all(urls.map((url) => gate.request({ method: 'GET', url })));
+    expect([now, most]).toEqual([0, 32]);
   });
 
   it('give their place back when they are given up', async () => {

@@ -328,3 +328,29 @@ describe('a registry that will not', () => {
     await expect(targetAt('127.0.0.1:1').ping()).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
   });
 });
+
+describe('a HEAD that is refused', () => {
+  const fault = (message: string) => JSON.stringify({ errors: [{ code: 'DENIED', message }] });
+
+  it('is asked again as a GET, for the words of the registry are in a body only', async () => {
+    const server = await registry((_, response) =>
+      response.writeHead(403).end(fault('ask Alice for a seat')),
+    );
+    const target = targetAt(server.host);
+    const denied = {
+      code: 'REGISTRY_DENIED',
+      message: expect.stringContaining('ask Alice for a seat'),
+    };
+    await expect(target.has(descriptor)).rejects.toMatchObject(denied);
+    await expect(target.resolve('v1')).rejects.toMatchObject(denied);
+  });
+
+  it.each([400, 403, 405])('because it is one (%d) is no refusal of a manifest', async (status) => {
+    const server = await registry((request, response) =>
+      request.method === 'HEAD'
+        ? response.writeHead(status).end()
+        : response.writeHead(200, { 'content-type': 'application/vnd.oci.image.index.v1+json' }).end('{}'),
+    );
+    expect(await targetAt(server.host).resolve('v1')).toMatchObject({ size: 2 });
+  });
+});

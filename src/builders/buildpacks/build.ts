@@ -45,9 +45,30 @@ export async function buildWithPack(
   details: BuildpacksPlan,
   context: BuildContext,
 ): Promise<Built> {
-  const { engines, signal } = context;
   const tree = await sourceTree(context.source, context);
-  const ready = await prepare(plan, details, tree, context);
+  const app = appIdentity(context.source, tree);
+  const caches = cachesOf(context.request, app, details.builder.value, plan.platform);
+  // Two lifecycles that fill the same volumes at once would leave a mixture.
+  const held = await context.hold(caches.name, () => {
+    const message = 'another build of this app is running: this one waits, for they have the same caches';
+    context.emit({ type: 'note', step: 'build', message });
+  });
+  try {
+    return await buildWithCaches(plan, details, tree, caches, context);
+  } finally {
+    held.release();
+  }
+}
+
+async function buildWithCaches(
+  plan: BuildPlan,
+  details: BuildpacksPlan,
+  tree: Tree,
+  caches: Caches,
+  context: BuildContext,
+): Promise<Built> {
+  const { engines, signal } = context;
+  const ready = await prepare(plan, details, tree, caches, context);
   const { docker, publish } = ready;
   const scope = await openDockerBuildScope(engines.dockerHost, {
     hostNetwork: publish?.hostNetwork ?? false,
@@ -75,14 +96,14 @@ async function prepare(
   plan: BuildPlan,
   details: BuildpacksPlan,
   tree: Tree,
+  caches: Caches,
   context: BuildContext,
 ): Promise<Ready> {
-  const { engines, request, signal } = context;
+  const { engines, signal } = context;
   const connecting = needed(() => connectDocker(engines.dockerHost, signal));
   const runImage = seekRunImage(plan, details, connecting, context);
   const docker = await connecting;
   const pack = createPack({ variables: packEnvironment(context, docker) });
-  const caches = cachesOf(request, appIdentity(context.source, tree), details.builder.value, plan.platform);
   const options = await packOptions(plan, details, tree, caches, pack, context);
   const { trustBuilder } = options;
   const publish = await publishing(plan, details, trustBuilder, caches, docker, runImage, context);

@@ -9,6 +9,8 @@ import type { Tree } from '../../source/tree.ts';
 
 /** What is kept in the Docker Engine from one build of an app to the next. */
 export interface Caches {
+  /** What the names of these caches have in common, and no other's. */
+  readonly name: string;
   /** Volumes. */
   readonly build: string;
   readonly launch: string;
@@ -39,7 +41,12 @@ export function cachesOf(
   const key = canonicalJson([request.tenant, identity, builder, formatPlatform(platform)]);
   const id = digestOf(key).slice('sha256:'.length, 'sha256:'.length + 32);
   const volume = `dogwood-cache-${id}`;
-  return { build: `${volume}.build`, launch: `${volume}.launch`, image: `dogwood.local/cache/${id}:latest` };
+  return {
+    name: volume,
+    build: `${volume}.build`,
+    launch: `${volume}.launch`,
+    image: `dogwood.local/cache/${id}:latest`,
+  };
 }
 
 /** What is the same in every build of an app: a folder of this machine by its path, what is fetched by where from. */

@@ -4,18 +4,18 @@ import type { BuildPlan, SlugPlan } from '../../plan/build-plan.ts';
 import { parseProcfile } from '../../plan/procfile.ts';
 import type { LayerOrigin, SlugOutcome } from '../../plan/result.ts';
 import type { ArchiveSource, Source } from '../../source/source.ts';
+import { type AddedLayer, assembleImage } from '../app-image/assemble.ts';
+import { accountsOf, type BaseFacts, readBaseFacts, SCRATCH_FACTS } from '../app-image/base.ts';
+import { putLauncherLayer, putUserLayer } from '../app-image/launcher.ts';
+import { canonicalOwner, namedAccounts } from '../app-image/user.ts';
 import type { BuildContext, Builder, Built } from '../builder.ts';
 import { imageView, layerOrigins } from '../written-image.ts';
-import { type AddedLayer, assembleImage } from './assemble.ts';
-import { accountsOf, type BaseFacts, readBaseFacts, SCRATCH_FACTS } from './base.ts';
 import { detectSlug } from './detect.ts';
-import { putLauncherLayer, putUserLayer } from './launcher.ts';
 import { putSlugLayer, type SlugLayer } from './layer.ts';
 import { limitsWith } from './limits.ts';
 import type { SlugReading } from './passes.ts';
 import { checkProcess, planSlug } from './plan.ts';
 import { findStack } from './stacks.ts';
-import { canonicalOwner, namedAccounts } from './user.ts';
 
 /** Heroku slugs, without a rebuild. */
 export const slugBuilder: Builder = {

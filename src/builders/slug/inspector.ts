@@ -1,7 +1,7 @@
 import { DogwoodError } from '../../errors.ts';
 import type { TarEntry, TarPlacement } from '../../oci/tar/entry.ts';
 import type { TarHandler } from '../../oci/tar/reader.ts';
-import type { Owner } from './user.ts';
+import type { Owner } from '../app-image/user.ts';
 
 /** Part of every verdict kept on disk, beside the reader's: raised when what may be kept, or what is noted, changes. */
 export const SLUG_RULES_VERSION = 1;

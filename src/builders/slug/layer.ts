@@ -9,11 +9,11 @@ import { TAR_READER_VERSION } from '../../oci/tar/reader.ts';
 import { canonicalJson } from '../../plan/build-plan.ts';
 import type { CompressionChoice, LayerMode } from '../../plan/request.ts';
 import type { ArchiveSource } from '../../source/source.ts';
+import type { Owner } from '../app-image/user.ts';
 import type { BuildContext, Facts } from '../builder.ts';
 import { SLUG_RULES_VERSION } from './inspector.ts';
 import { type KeepPass, keepPass, type SlugReading } from './passes.ts';
 import { TRANSCODER_VERSION, type Transcoding, transcode } from './transcoder.ts';
-import type { Owner } from './user.ts';
 import { readTranscodedLayer, readVerdict, type SlugVerdict } from './verdict.ts';
 
 const VERDICT = 'slug';

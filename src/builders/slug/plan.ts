@@ -3,9 +3,9 @@ import type { BuildPlan, PlannedBase, SlugPlan } from '../../plan/build-plan.ts'
 import { isProcessType } from '../../plan/procfile.ts';
 import type { BuildRequest, LayerMode } from '../../plan/request.ts';
 import type { Sourced } from '../../plan/sourced.ts';
+import { isReservedLabel } from '../app-image/assemble.ts';
 import type { PlanContext } from '../builder.ts';
 import { refuseFlags } from '../refused-flags.ts';
-import { isReservedLabel } from './assemble.ts';
 import { limitsWith } from './limits.ts';
 import { findStack, stackNames } from './stacks.ts';
 

@@ -5,10 +5,10 @@ import { createDigester, type Digester } from '../../oci/digest.ts';
 import type { TarEntry } from '../../oci/tar/entry.ts';
 import type { TarHandler } from '../../oci/tar/reader.ts';
 import { createTarWriter } from '../../oci/tar/writer.ts';
+import type { Owner } from '../app-image/user.ts';
 import { isInApp } from './inspector.ts';
 import { createOutputBlocks, type OutputBlocks } from './output-blocks.ts';
 import { type InflatePass, inflatePass, type SlugReading } from './passes.ts';
-import type { Owner } from './user.ts';
 
 /** Part of the key under which transcoded layers are remembered: raised when the same slug gives other bytes. */
 export const TRANSCODER_VERSION = 1;

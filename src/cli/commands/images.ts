@@ -1,7 +1,7 @@
 import { DogwoodError } from '../../errors.ts';
 import { Command, Option } from '../commander.ts';
 import { badValue, collect } from '../flag-values.ts';
-import { jsonFlag } from '../flags.ts';
+import { insecureFlag, jsonFlag, timeoutFlag } from '../flags.ts';
 import type { CliHost } from '../host.ts';
 
 /** `build images list|rm|serve`. */
@@ -21,15 +21,24 @@ export function createImagesCommand(host: CliHost, finish: (exitCode: number) =>
 
 function listCommand(host: CliHost, finish: (exitCode: number) => void) {
   return new Command('list')
-    .description('the images of the local store')
+    .description('the images of the local store, or the tags of a repository')
+    .argument('[REPOSITORY]', 'docker://HOST/REPOSITORY')
+    .addOption(insecureFlag())
+    .addOption(timeoutFlag())
     .addOption(jsonFlag())
-    .action(async (flags) => {
+    .action(async (repository, flags) => {
       const { runSession } = await import('../session.ts');
       finish(
         await runSession(host, 'images-list', flags, async (session) => {
+          const { imagesText, tagsText } = await import('../output/images-text.ts');
+          if (repository !== undefined) {
+            const listTags = await host.pipeline.listTags();
+            const document = await listTags(repository, session.environment);
+            session.print(document, () => tagsText(document));
+            return 0;
+          }
           const listImages = await host.pipeline.listImages();
           const document = await listImages(session.environment);
-          const { imagesText } = await import('../output/images-text.ts');
           session.print(document, () => imagesText(document));
           return 0;
         }),
@@ -39,8 +48,10 @@ function listCommand(host: CliHost, finish: (exitCode: number) => void) {
 
 function removeCommand(host: CliHost, finish: (exitCode: number) => void) {
   return new Command('rm')
-    .description('take names away from the local store; their blobs stay')
-    .argument('<NAME...>', 'NAME[:TAG], or sha256:... for every name of an image')
+    .description('take names away from the local store, where blobs stay, or delete from a registry')
+    .argument('<NAME...>', 'NAME[:TAG], sha256:... for every name of an image, or docker://REF')
+    .addOption(insecureFlag())
+    .addOption(timeoutFlag())
     .addOption(jsonFlag())
     .action(async (names, flags) => {
       const { runSession } = await import('../session.ts');

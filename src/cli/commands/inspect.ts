@@ -1,4 +1,4 @@
-import { Command } from '../commander.ts';
+import { Command, Option } from '../commander.ts';
 import { IMAGE_FORMS, insecureFlag, jsonFlag, platformFlag, timeoutFlag } from '../flags.ts';
 import type { CliHost } from '../host.ts';
 
@@ -7,6 +7,7 @@ export function createInspectCommand(host: CliHost, finish: (exitCode: number) =
   return new Command()
     .argument('IMAGE', IMAGE_FORMS)
     .addOption(platformFlag('which image of an index'))
+    .addOption(new Option('--referrers', 'what refers to it in its registry, as an SBOM does'))
     .addOption(insecureFlag())
     .addOption(timeoutFlag())
     .addOption(jsonFlag())
@@ -15,7 +16,10 @@ export function createInspectCommand(host: CliHost, finish: (exitCode: number) =
       finish(
         await runSession(host, 'inspect', flags, async (session) => {
           const inspectImage = await host.pipeline.inspectImage();
-          const document = await inspectImage(image, session.environment, { platform: flags.platform });
+          const document = await inspectImage(image, session.environment, {
+            platform: flags.platform,
+            referrers: flags.referrers,
+          });
           const { inspectText } = await import('../output/inspect-text.ts');
           session.print(document, () => inspectText(document));
           return 0;

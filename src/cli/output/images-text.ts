@@ -1,4 +1,4 @@
-import type { ImagesDocument, RemovedDocument } from '../../pipeline/images.ts';
+import type { ImagesDocument, RemovedDocument, TagsDocument } from '../../pipeline/images.ts';
 import type { ServedDocument } from '../../pipeline/serve-images.ts';
 import { escapeControl } from './escape.ts';
 import { formatBytes, formatTable } from './format.ts';
@@ -12,6 +12,11 @@ export function imagesText({ images }: ImagesDocument): string {
     updatedAt === null ? '' : updatedAt.slice(0, 16).replace('T', ' '),
   ]);
   return `${formatTable([['NAME', 'DIGEST', 'SIZE', 'NAMED (UTC)'], ...rows], [2]).join('\n')}\n`;
+}
+
+export function tagsText({ repository, tags }: TagsDocument): string {
+  if (tags.length === 0) return `${escapeControl(repository)} has no tag.\n`;
+  return tags.map((tag) => `${escapeControl(tag)}\n`).join('');
 }
 
 export function removedText({ removed }: RemovedDocument): string {

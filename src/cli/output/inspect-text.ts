@@ -8,7 +8,8 @@ import { indent, processesText } from './result-text.ts';
 const MAX_COMMAND = 60;
 
 /** An image for people: what it is, its layers with what made them, how it starts. */
-export function inspectText({ image, config, layers, processes, platforms }: InspectDocument): string {
+export function inspectText(document: InspectDocument): string {
+  const { image, config, layers, processes, platforms, referrers } = document;
   const run = config.config;
   const facts = [
     ['platform', formatPlatform(image.platform)],
@@ -35,7 +36,20 @@ export function inspectText({ image, config, layers, processes, platforms }: Ins
     ...processesText(processes),
     ...(others.length > 0 ? ['', 'Platforms of the index'] : []),
     ...formatTable(others.map(({ platform, digest }) => [formatPlatform(platform), digest])).map(indent),
+    ...referrersText(referrers),
   ].join('\n')}\n`;
+}
+
+function referrersText(referrers: InspectDocument['referrers']): string[] {
+  if (referrers === null) return [];
+  const rows = referrers.map(({ artifactType = '', size, digest }) => [
+    escapeControl(artifactType),
+    formatBytes(size),
+    digest,
+  ]);
+  return rows.length === 0
+    ? ['', 'Nothing refers to it.']
+    : ['', 'Referrers', ...formatTable(rows, [1]).map(indent)];
 }
 
 function shorten(command: string): string {

@@ -102,10 +102,13 @@ export async function findBubblewrap(
 }
 
 /** Why no jail can be made on this machine; undefined where it can. Throws only on abort. */
-export async function jailProblem(signal: AbortSignal): Promise<string | undefined> {
+export async function jailProblem(
+  env: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   const args = ['--unshare-all', '--die-with-parent', '--ro-bind', '/', '/', '--proc', '/proc', '--', 'true'];
   try {
-    const { exitCode, stderr } = await runProcess('bwrap', args, { timeoutMs: 5_000, signal });
+    const { exitCode, stderr } = await runProcess('bwrap', args, { timeoutMs: 5_000, env, signal });
     return exitCode === 0 ? undefined : (stderr.trim().split('\n').at(-1) ?? 'bubblewrap failed');
   } catch (error) {
     signal.throwIfAborted();

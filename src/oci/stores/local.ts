@@ -140,7 +140,7 @@ export function homeTempFiles(home: () => string): TempFiles {
 }
 
 /** A home that cannot be used is most often not the one that was meant: the hint names what chooses it. */
-function namingHome(error: unknown): unknown {
+export function namingHome(error: unknown): unknown {
   if (!(error instanceof DogwoodError) || error.code !== 'STORE_UNWRITABLE') return error;
   return new DogwoodError(error.code, error.message, {
     hint: 'Set DOGWOOD_HOME to a folder that can be written, or mend the permissions of this one.',

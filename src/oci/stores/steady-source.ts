@@ -25,7 +25,8 @@ const WORTH_KEEPING = 1024 * 1024;
  * Readers that want the bytes verified get them from the source itself.
  */
 export function steadySource(source: Target, temp: TempFiles): SteadySource {
-  const brokenOff = new Set<Digest>();
+  /** All that were opened of a blob and did not come to their end, or not yet. */
+  const opened = new Map<Digest, readonly Readable[]>();
   const kept = new Map<Digest, { readonly from: number; readonly spool: Spool }>();
 
   const keep = async (descriptor: Descriptor, options: OpenOptions, from: number): Promise<Spool> => {
@@ -47,11 +48,11 @@ export function steadySource(source: Target, temp: TempFiles): SteadySource {
     const passes = isManifestOrIndexType(descriptor.mediaType) || descriptor.size < WORTH_KEEPING;
     if (passes || options.verify !== false) return await source.open(descriptor, options);
     const { digest } = descriptor;
-    if (!brokenOff.has(digest)) {
+    const before = (opened.get(digest) ?? []).filter((stream) => !stream.readableEnded);
+    if (!before.some((stream) => stream.destroyed)) {
       const stream = await source.open(descriptor, options);
-      return stream.once('close', () => {
-        if (!stream.readableEnded) brokenOff.add(digest);
-      });
+      opened.set(digest, [...before, stream]);
+      return stream;
     }
     const from = options.offset ?? 0;
     const { path } = await keep(descriptor, options, from);

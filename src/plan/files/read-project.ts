@@ -35,11 +35,22 @@ export async function readProjectFiles(
     readText(DOGWOOD_TOML),
     ...FOREIGN.map(([path, parse]) => readForeign(path, parse, readText)),
   ]);
+  if (own !== undefined) refuseOtherEncoding(own);
   return mergeProjects([
     projectOfFlags(request),
     ...(own === undefined ? [] : [parseDogwoodToml(own)]),
     ...foreign,
   ]);
+}
+
+/** TOML is UTF-8; what is not was replaced, and would be called a wrong value. */
+function refuseOtherEncoding(text: string): void {
+  const at = text.indexOf('\ufffd');
+  if (at < 0) return;
+  const line = text.slice(0, at).split('\n').length;
+  throw new DogwoodError('PROJECT_FILE_INVALID', `${DOGWOOD_TOML}:${line}: it is not UTF-8`, {
+    hint: 'Save the file as UTF-8.',
+  });
 }
 
 async function readForeign(

@@ -1,7 +1,7 @@
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
-import { parseIndex, parseManifest } from '../../oci/documents.ts';
-import { isIndexType, MEDIA_TYPES } from '../../oci/media-types.ts';
+import { MEDIA_TYPES } from '../../oci/media-types.ts';
+import { referrerEntry } from '../../oci/referrer.ts';
 import { type Answer, fault, jsonAnswer } from './answer.ts';
 import type { PullContent, RepositoryContent } from './content.ts';
 
@@ -56,21 +56,6 @@ export async function listReferrers(
   const filtered = artifactType === null ? {} : { 'oci-filters-applied': 'artifactType' };
   const index = { schemaVersion: 2, mediaType: MEDIA_TYPES.ociIndex, manifests };
   return jsonAnswer(index, MEDIA_TYPES.ociIndex, { ...filtered, ...next });
-}
-
-/** A manifest as lists of referrers tell of it: with its annotations, and its artifact type or that of its config. */
-function referrerEntry({ mediaType, digest, size }: Descriptor, bytes: Uint8Array): Descriptor {
-  const { artifactType, annotations, config } = isIndexType(mediaType)
-    ? { ...parseIndex(bytes), config: undefined }
-    : parseManifest(bytes);
-  const type = artifactType ?? config?.mediaType;
-  return {
-    mediaType,
-    digest,
-    size,
-    ...(type === undefined ? {} : { artifactType: type }),
-    ...(annotations === undefined ? {} : { annotations }),
-  };
 }
 
 /** RFC 5988. */

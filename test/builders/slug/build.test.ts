@@ -172,9 +172,20 @@ describe('the same slug again', () => {
       const context = planContext(session, request);
       const { emit, logger } = environment;
       const plan = await slugBuilder.plan(spied, request, context);
-      const { temp, makeFolder, store: sink } = session;
+      const { temp, makeFolder, hold, store: sink } = session;
       const readSecret = async () => new Uint8Array();
-      const run = { ...context, source: spied, request, temp, makeFolder, readSecret, sink, emit, logger };
+      const run = {
+        ...context,
+        source: spied,
+        request,
+        temp,
+        makeFolder,
+        hold,
+        readSecret,
+        sink,
+        emit,
+        logger,
+      };
       const image = await slugBuilder.build(plan, run);
       return { digest: image.descriptor.digest, opens };
     });

@@ -79,7 +79,6 @@ describe('it is no slug', () => {
     ['zstd', zstdCompressSync(archive(APP, PROCFILE)), /is zstd/],
     ['a bare tar', archive(APP, PROCFILE), /not compressed/],
     ['a picture', Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), /not compressed/],
-    ['an empty file', Buffer.alloc(0), /not compressed/],
   ])('%s', async (_what, bytes, reason) => {
     const found = await detected(bytes);
     // Another strategy may take it: some of these are tarballs of sources.
@@ -99,6 +98,7 @@ describe('it is no slug', () => {
     ['a damaged one', Buffer.concat([keepable().subarray(0, 40), randomBytes(100)]), 'GZIP_INVALID'],
     ['one cut short before its sign', slugOf(APP, ballast, PROCFILE).subarray(0, 400_000), 'GZIP_INVALID'],
     ['no tar inside', gzipSync('hello '.repeat(1000)), 'TAR_HEADER_INVALID'],
+    ['an empty file', Buffer.alloc(0), 'SOURCE_UNSUPPORTED'],
   ])('%s is told apart from a source', async (_what, bytes, code) => {
     await expect(detected(bytes)).rejects.toMatchObject({ code });
   });

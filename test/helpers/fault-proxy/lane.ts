@@ -55,6 +55,8 @@ async function pass(lane: Lane, piece: Piece, to: Socket): Promise<void> {
   const { counts } = lane.traffic;
   const streams = streamsOf(lane, piece);
   const send = async (bytes: Buffer): Promise<void> => {
+    if (lane.connection.stalled) await forever(lane.connection);
+    lane.connection.gone.signal.throwIfAborted();
     for (const stream of streams) counts[stream] += bytes.length;
     await write(lane, piece, bytes, to);
   };
@@ -120,8 +122,6 @@ async function act(lane: Lane, action: Action): Promise<number> {
 async function write(lane: Lane, piece: Piece, bytes: Buffer, to: Socket): Promise<void> {
   const { connection, traffic, bytesPerSecond } = lane;
   const { signal } = connection.gone;
-  if (connection.stalled) await forever(connection);
-  signal.throwIfAborted();
   if (lane.direction === 'up' && piece.section === 'body' && connection.uploads) {
     traffic.uploadBytes += bytes.length;
   }

@@ -13,7 +13,8 @@ export interface TakenOut {
   readonly replace: string;
 }
 
-const http = 'src/registry/http.ts';
+const exchange = 'src/registry/exchange.ts';
+const fallback = 'src/registry/referrers-tag.ts';
 const attempts = 'src/registry/upload-attempts.ts';
 const mount = 'src/registry/mount.ts';
 const session = 'src/registry/upload-session.ts';
@@ -49,6 +50,13 @@ export const TAKEN_OUT: readonly TakenOut[] = [
     file: 'src/registry/scheme.ts',
     find: '  const bearer = challenges.find(({ scheme, parameters }) =>',
     replace: '  const bearer = challenges.slice(0, 1).find(({ scheme, parameters }) =>',
+  },
+  {
+    pitfall: '00',
+    without: 'blobs are sent in chunks (fact 6)',
+    file: attempts,
+    find: 'if (rules.wholeOnly === true) return false;',
+    replace: 'if (rules.wholeOnly === undefined) return true;',
   },
   {
     pitfall: '00',
@@ -195,23 +203,80 @@ export const TAKEN_OUT: readonly TakenOut[] = [
   {
     pitfall: '09',
     without: 'a host is compared as it is written',
-    file: http,
+    file: exchange,
     find: 'url.origin === base.origin ? await',
     replace: 'url.host === request.registry ? await',
   },
   {
     pitfall: '10',
     without: 'every host gets the proof',
-    file: http,
+    file: exchange,
     find: 'url.origin === base.origin ? await',
     replace: "url.origin !== '' ? await",
+  },
+  {
+    pitfall: '11',
+    without: 'a registry without a list of referrers gets none',
+    file: 'src/registry/referrers.ts',
+    find: 'await changeFallback(client, repository, subject, { add: entry, scopes, signal });',
+    replace: 'void entry;',
+  },
+  {
+    pitfall: '11',
+    without: 'a list is written over what another wrote meanwhile',
+    file: fallback,
+    find: "...(current?.etag === undefined ? {} : { 'if-match': current.etag }),",
+    replace: '',
+  },
+  {
+    pitfall: '11',
+    without: 'it is not looked whether what was written is there',
+    file: fallback,
+    find: '    await write(client, repository, fallbackTag(subject), current, change);',
+    replace: '    return await write(client, repository, fallbackTag(subject), current, change);',
+  },
+  {
+    pitfall: '11',
+    without: 'changes of one process do not wait for each other',
+    file: fallback,
+    find: 'client.fallbacks.get(key) ?? Promise.resolve()',
+    replace: 'Promise.resolve()',
+  },
+  {
+    pitfall: '11',
+    without: 'whatever the tag names is a list',
+    file: fallback,
+    find: 'if (digest === subject) return undefined;',
+    replace: '',
+  },
+  {
+    pitfall: '11',
+    without: 'a web page that says 429 is the registry',
+    file: 'src/registry/referrers.ts',
+    find: 'page.response.url.host === registryHost(registry)',
+    replace: "page.response.url.host !== ''",
+  },
+  {
+    pitfall: '12',
+    without: 'more is asked for than some give',
+    file: 'src/registry/tags.ts',
+    find: 'const PAGE_SIZE = 1000;',
+    replace: 'const PAGE_SIZE = 2000;',
+  },
+  {
+    pitfall: '12',
+    without: 'the address of the next page is written by hand',
+    file: 'src/registry/pages.ts',
+    find: '    url = next;',
+    replace: `    const { tags = [] } = JSON.parse(page.bytes.toString('utf8')) as { tags?: string[] };
+    url = new URL(\`\${next.pathname}?n=1000&last=\${tags.at(-1)}\`, next);`,
   },
   {
     pitfall: '10',
     without: 'a signed address that refuses HEAD is a refusal',
     file: pull,
-    find: 'answerOf(error)?.status === 403 ?',
-    replace: 'answerOf(error)?.status === 999 ?',
+    find: 'return status === 400 || status === 403 || status === 405;',
+    replace: 'return false;',
   },
   {
     pitfall: '13',
@@ -238,8 +303,8 @@ export const TAKEN_OUT: readonly TakenOut[] = [
     pitfall: '14',
     without: 'a manifest that HEAD describes is fetched',
     file: pull,
-    find: 'const found = described(head) ?? (await hashed(client, request));',
-    replace: 'const found = await hashed(client, request);',
+    find: 'const found = described(head);',
+    replace: 'const found = undefined;',
   },
   {
     pitfall: '15',
@@ -337,7 +402,7 @@ export const TAKEN_OUT: readonly TakenOut[] = [
   {
     pitfall: '22',
     without: 'cookies are kept',
-    file: http,
+    file: exchange,
     find: 'const answer = await context.http.request({',
     replace: `const answer = await (async (one: Parameters<HttpClient['request']>[0]) => {
       const kept = globalThis as { cookie?: string };

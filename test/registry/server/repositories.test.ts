@@ -1,7 +1,10 @@
 /** What belongs to a repository, and what does not: nobody learns from one what another holds. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { createHttpClient } from '../../../src/net/http.ts';
 import type { Descriptor } from '../../../src/oci/descriptor.ts';
 import { openLocalStore } from '../../../src/oci/stores/local.ts';
+import { createRegistryClient } from '../../../src/registry/http.ts';
+import { createRegistryTarget } from '../../../src/registry/registry-target.ts';
 import { type ServedStore, serveStore } from '../../helpers/served-store.ts';
 import { putBytes, putJson, putSmallImage, putSmallIndex, sha256, TYPES } from '../../helpers/small-image.ts';
 
@@ -163,6 +166,30 @@ describe('referrers', () => {
     }
     expect(seen).toEqual(digests.sort());
     expect(pages).toBe(3);
+  });
+});
+
+describe('our own client', () => {
+  it('finds all tags and referrers, over their pages', async () => {
+    const served = await serveStore();
+    const image = (await putSmallImage(served.store)).descriptor;
+    const tags = Array.from({ length: 1100 }, (_, i) => `v${i}`).toSorted();
+    for (const tag of tags) await served.store.names.put(`app:${tag}`, image);
+    const referrers: string[] = [];
+    for (const letter of 'abcde') {
+      const annotations = { large: letter.repeat(900_000) };
+      const referrer = await putReferrer(served, image, `text/${letter}`, { annotations });
+      await served.store.addRoot?.(referrer);
+      referrers.push(referrer.digest);
+    }
+    const http = createHttpClient();
+    onTestFinished(() => http.close());
+    const client = createRegistryClient({ http, retry: { attempts: 1 } });
+    const target = createRegistryTarget({ client, reference: { registry: served.host, repository: 'app' } });
+    expect(await target.tags()).toEqual(tags);
+    expect((await target.referrers(image.digest)).map(({ digest }) => digest)).toEqual(referrers.sort());
+    expect(await target.referrers(image.digest, { artifactType: 'text/a' })).toHaveLength(1);
+    await expect(target.remove('v1')).rejects.toMatchObject({ code: 'REGISTRY_UNSUPPORTED' });
   });
 });
 

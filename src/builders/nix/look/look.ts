@@ -2,6 +2,7 @@ import { classifyNixFailure } from '../../../engines/nix/failure.ts';
 import { findNix, nixSystem } from '../../../engines/nix/nix.ts';
 import { DogwoodError } from '../../../errors.ts';
 import type { Platform } from '../../../oci/descriptor.ts';
+import { formatPlatform } from '../../../oci/platform.ts';
 import type { Tree } from '../../../source/tree.ts';
 import type { PlanContext } from '../../builder.ts';
 import { NIX_FILES, type NixFile } from '../image/installable.ts';
@@ -21,17 +22,15 @@ export interface Looked {
   readonly files: readonly string[];
 }
 
-const looks = new WeakMap<Tree, Promise<Looked | undefined>>();
-
 /**
- * `lookForImages`, once for each tree: detecting and planning ask the same, and an evaluation takes seconds. At a glance
- * nothing is evaluated.
+ * `lookForImages`, once a run: detecting and planning ask the same, and an evaluation takes seconds. At a glance nothing
+ * is evaluated.
  */
 export function lookOnce(tree: Tree, platform: Platform, context: PlanContext): Promise<Looked | undefined> {
   if (context.glance) return lookForImages(tree, platform, context);
-  const known = looks.get(tree) ?? lookForImages(tree, platform, context);
-  looks.set(tree, known);
-  return known;
+  return context.once(`Nix images of ${tree.root} for ${formatPlatform(platform)}`, () =>
+    lookForImages(tree, platform, context),
+  );
 }
 
 /**

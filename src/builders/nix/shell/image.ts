@@ -1,7 +1,7 @@
 import type { Descriptor } from '../../../oci/descriptor.ts';
 import { MEDIA_TYPES } from '../../../oci/media-types.ts';
 import type { Target } from '../../../oci/target.ts';
-import type { SlugImageParts } from '../../slug/assemble.ts';
+import type { AppImageParts } from '../../app-image/assemble.ts';
 import { asOciLayer, putDocument } from '../../written-image.ts';
 
 const DEFAULT_PATH = '/app/bin:/app:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -11,7 +11,7 @@ const DEFAULT_PATH = '/app/bin:/app:/usr/local/sbin:/usr/local/bin:/usr/sbin:/us
  * handed to /bin/sh where it needs a shell.
  */
 export async function assembleBare(
-  parts: SlugImageParts,
+  parts: AppImageParts,
   into: Target,
   signal: AbortSignal,
 ): Promise<Descriptor> {

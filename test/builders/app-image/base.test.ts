@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { readBaseFacts } from '../../../src/builders/slug/base.ts';
+import { readBaseFacts } from '../../../src/builders/app-image/base.ts';
 import { loadImage } from '../../../src/oci/load.ts';
 import { openLocalStore } from '../../../src/oci/stores/local.ts';
 import { createMemoryTarget } from '../../../src/oci/stores/memory.ts';

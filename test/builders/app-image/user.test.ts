@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { canonicalOwner, namedAccounts } from '../../../src/builders/slug/user.ts';
+import { canonicalOwner, namedAccounts } from '../../../src/builders/app-image/user.ts';
 
 const PASSWD = 'root:x:0:0:root:/root:/bin/sh\nheroku:x:1000:1001:Heroku:/home/heroku:/bin/bash\n';
 const GROUP = 'root:x:0:\nheroku:x:1001:\n';

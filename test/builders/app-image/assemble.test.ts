@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { assembleImage, type SlugImageParts } from '../../../src/builders/slug/assemble.ts';
+import { type AppImageParts, assembleImage } from '../../../src/builders/app-image/assemble.ts';
 import { digestOf } from '../../../src/oci/digest.ts';
 import type { Image } from '../../../src/oci/image.ts';
 import { loadImage } from '../../../src/oci/load.ts';
@@ -14,7 +14,7 @@ const ADDED = ['user', 'launcher', 'slug'].map((name) => ({
   createdBy: `dogwood: ${name}`,
 }));
 
-function parts(changes: Partial<SlugImageParts> = {}): SlugImageParts {
+function parts(changes: Partial<AppImageParts> = {}): AppImageParts {
   return {
     base: undefined,
     baseName: undefined,
@@ -30,7 +30,7 @@ function parts(changes: Partial<SlugImageParts> = {}): SlugImageParts {
 }
 
 async function assembled(
-  changes: Partial<SlugImageParts> = {},
+  changes: Partial<AppImageParts> = {},
   into: Target = createMemoryTarget(),
 ): Promise<Image> {
   return await loadImage(into, await assembleImage(parts(changes), into, signal), { signal });

@@ -17,7 +17,7 @@ export interface AddedLayer {
   readonly createdBy: string;
 }
 
-export interface SlugImageParts {
+export interface AppImageParts {
   /** Undefined for scratch. */
   readonly base: Image | undefined;
   /** HOST/REPOSITORY[:TAG] of the base, where it came from a registry; a path on this machine says nothing to others. */
@@ -53,11 +53,11 @@ function environment(base: RunConfig | undefined, env: Readonly<Record<string, s
 }
 
 /** What the user gave and our own. None of the base: its title, version and licence would be said of this image. */
-function labels(parts: SlugImageParts): Record<string, string> {
+function labels(parts: AppImageParts): Record<string, string> {
   return { ...parts.labels, [PROCESSES_LABEL]: canonicalJson(parts.processes) };
 }
 
-function history(parts: SlugImageParts, created: string): HistoryEntry[] {
+function history(parts: AppImageParts, created: string): HistoryEntry[] {
   const inherited = parts.base?.config.history ?? [];
   const layers = parts.base?.layers.length ?? 0;
   const described = inherited.filter((entry) => !entry.empty_layer).length;
@@ -72,7 +72,7 @@ function history(parts: SlugImageParts, created: string): HistoryEntry[] {
   ];
 }
 
-function imageConfig(parts: SlugImageParts): ImageConfig {
+function imageConfig(parts: AppImageParts): ImageConfig {
   const created = new Date(parts.epoch * 1000).toISOString().replace('.000Z', 'Z');
   const base = parts.base?.config;
   return {
@@ -97,7 +97,7 @@ function imageConfig(parts: SlugImageParts): ImageConfig {
   };
 }
 
-function annotations(parts: SlugImageParts): Record<string, string> {
+function annotations(parts: AppImageParts): Record<string, string> {
   return {
     ...(parts.base ? { 'org.opencontainers.image.base.digest': parts.base.descriptor.digest } : {}),
     ...(parts.base && parts.baseName ? { 'org.opencontainers.image.base.name': parts.baseName } : {}),
@@ -109,7 +109,7 @@ function annotations(parts: SlugImageParts): Record<string, string> {
  * parts always have the same digest.
  */
 export async function assembleImage(
-  parts: SlugImageParts,
+  parts: AppImageParts,
   into: Target,
   signal: AbortSignal,
 ): Promise<Descriptor> {
