@@ -127,8 +127,9 @@ async function changeNow(
     if (attempt > retry.attempts) break;
     if (attempt > 1) await retry.sleep(retryDelay(retry, attempt, undefined), change.signal);
     const isLast = current?.manifests.every(({ digest }) => digest === change.remove) === true;
-    if (isLast && change.add === undefined && (await removeIndex(client, repository, current.digest, change)))
-      return;
+    const canGo = attempt === 1 && isLast && change.add === undefined;
+    // Looked at again: with crane's registry a tag stays when its manifest goes.
+    if (canGo && (await removeIndex(client, repository, current.digest, change))) continue;
     await write(client, repository, fallbackTag(subject), current, change);
   }
   throw new DogwoodError(

@@ -11,8 +11,11 @@ import { createHttpClient } from '../../src/net/http.ts';
 import { bytesContent, type Content } from '../../src/oci/content.ts';
 import { copy } from '../../src/oci/copy.ts';
 import { createMemoryTarget } from '../../src/oci/stores/memory.ts';
+import { deleteContent } from '../../src/registry/delete.ts';
 import { createRegistryClient } from '../../src/registry/http.ts';
+import { listReferrers } from '../../src/registry/referrers.ts';
 import { createRegistryTarget, type RegistryTarget } from '../../src/registry/registry-target.ts';
+import { listTags } from '../../src/registry/tags.ts';
 import { randomBlob, targetContract } from '../contract/target.ts';
 import { describeWith, type EngineName } from '../helpers/engines.ts';
 import type { Stream } from '../helpers/fault-proxy/faults.ts';
@@ -36,6 +39,8 @@ interface Differences {
   readonly cancel: number;
   readonly deleteTag: number;
   readonly deleteManifest: number;
+  /** A tag whose manifest was deleted is no more. */
+  readonly tagsGoToo: boolean;
   readonly deleteBlob: number;
   /** PUT of a manifest whose layer is not there. */
   readonly missingLayer: number;
@@ -53,6 +58,7 @@ const COMMON: Differences = {
   cancel: 204,
   deleteTag: 202,
   deleteManifest: 202,
+  tagsGoToo: true,
   deleteBlob: 202,
   missingLayer: 400,
 };
@@ -68,6 +74,7 @@ const DIFFERENCES: Readonly<Record<Kind, Differences>> = {
     referrers: 404,
     sessionStatus: 400,
     cancel: 400,
+    tagsGoToo: false,
     missingLayer: 201,
   },
   olareg: COMMON,
@@ -172,6 +179,40 @@ function suite(kind: Kind): void {
     else expect(proxy.uploadBytes()).toBeLessThan(3_500_000);
   });
 
+  it('lists its tags, finds who refers to an image, and deletes, or says that it cannot', async () => {
+    const host = await start(kind);
+    const http = createHttpClient();
+    onTestFinished(() => http.close());
+    const client = createRegistryClient({ http, retry: { baseDelay: 1, attempts: 3 } });
+    const repository = { registry: host, repository: 'team/app' };
+    const from = createMemoryTarget();
+    const image = await putSmallImage(from);
+    // Of another image: deleting the one must not take the tag of the other.
+    const other = await putSmallImage(from, { config: { author: 'other' } });
+    const { mediaType, digest, size } = image.descriptor;
+    const referrer = await putSmallImage(from, {
+      manifest: { artifactType: 'application/x.sbom', subject: { mediaType, digest, size } },
+    });
+    const to = connect(host, 'team/app');
+    await copy(from, to, image.descriptor, { tag: 'v1' });
+    await copy(from, to, other.descriptor, { tag: 'v2' });
+    await copy(from, to, referrer.descriptor);
+
+    const tags = (await listTags(client, repository)).filter((tag) => !tag.startsWith('sha256-'));
+    expect(tags.toSorted()).toEqual(['v1', 'v2']);
+    const referrers = await listReferrers(client, repository, digest);
+    expect(referrers.map((one) => [one.digest, one.artifactType])).toEqual([
+      [referrer.descriptor.digest, 'application/x.sbom'],
+    ]);
+    const deleteTag = deleteContent(client, repository, 'v2');
+    if (differences.deleteTag === 202) expect(await deleteTag).toBe('tag');
+    else await expect(deleteTag).rejects.toMatchObject({ code: 'REGISTRY_UNSUPPORTED' });
+    expect(await deleteContent(client, repository, referrer.descriptor.digest)).toBe('manifest');
+    expect(await listReferrers(client, repository, digest)).toEqual([]);
+    expect(await deleteContent(client, repository, digest)).toBe('manifest');
+    expect((await to.resolve('v1')) === undefined).toBe(differences.tagsGoToo);
+  });
+
   it('differs from others as is written here', async () => {
     const url = `http://${await start(kind)}`;
     const repository = `${url}/v2/team/app`;
@@ -201,6 +242,7 @@ function suite(kind: Kind): void {
     const found: Differences = {
       otherRepository: differences.otherRepository,
       brokenPush: differences.brokenPush,
+      tagsGoToo: differences.tagsGoToo,
       anonymousMount: await status('POST', other),
       referrers: await status('GET', `referrers/${digest}`),
       sessionStatus: await status('GET', await session()),

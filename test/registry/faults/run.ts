@@ -24,7 +24,7 @@ export interface Backend {
 export type Outcome = 'complete' | 'believed' | ErrorCode;
 
 /** Milliseconds within which an attempt comes to its end: far more than its time limits need. */
-const BOUND = 20_000;
+const BOUND = 40_000;
 const IMPATIENT = { connectTimeout: 300, headersTimeout: 300, idleTimeout: 150 };
 const TAG = 'v1';
 
@@ -42,21 +42,23 @@ export async function faultRun(seed: number, backend: Backend): Promise<Outcome>
   const upstream = backend.upstream(repository);
   await upstream.start();
   const registry = `127.0.0.1:${upstream.port}`;
-  const send = (trip: Trip, host: string, limits: HttpClientOptions) =>
-    attempt(trip, { host, repository, concurrency, limits });
+  const send = (trip: Trip, host: string, limits: HttpClientOptions, streams: Streams = 'nothing') =>
+    attempt(trip, { host, repository, concurrency, limits, streams });
   const push = pushTrip(image, `http://${registry}/v2/${repository}`, TAG);
   const isPull = chance.chance(0.25);
   if (isPull) await send(push, registry, {});
   const trip = isPull ? pullTrip(image) : push;
+  const streams = isPull ? 'nothing' : chance.pick<Streams>(['nothing', 'nothing', 'again', 'once']);
   const faults = Array.from({ length: chance.pick([1, 1, 2, 3]) }, () => drawFault(chance, trip.traffic));
 
   const proxy = await startFaultProxy(upstream, faults);
   try {
     const answersAreDamaged = () => proxy.happened.some((event) => event.startsWith('corrupt at answer-'));
-    const outcome = await send(trip, proxy.host, IMPATIENT)
+    const outcome = await send(trip, proxy.host, IMPATIENT, streams)
       .catch((error: unknown) => {
-        if (error instanceof NoRetry && answersAreDamaged()) return 'believed' as const;
-        throw error;
+        if (!(error instanceof NoRetry) || !answersAreDamaged()) throw error;
+        process.stderr.write(`seed ${seed} believed a damaged answer: ${error.message}\n`);
+        return 'believed' as const;
       })
       .finally(proxy.stop);
     const held = await trip.look();
@@ -72,10 +74,13 @@ export async function faultRun(seed: number, backend: Backend): Promise<Outcome>
     if (!(await trip.look()).whole) throw new Error('without faults it is complete, but it is not');
     return outcome;
   } catch (error) {
-    const story = { registry: backend.name, isPull, concurrency, faults, happened: proxy.happened };
+    const story = { registry: backend.name, isPull, streams, concurrency, faults, happened: proxy.happened };
     throw new Error(`seed ${seed}: ${error}\n${JSON.stringify(story)}`, { cause: error });
   }
 }
+
+/** A first layer whose digest is not known before it is sent, from what can be opened again, or once only. */
+type Streams = 'nothing' | 'again' | 'once';
 
 interface Attempt {
   readonly host: string;
@@ -83,16 +88,24 @@ interface Attempt {
   /** Blobs on their way at once. */
   readonly concurrency: number;
   readonly limits: HttpClientOptions;
+  readonly streams: Streams;
 }
 
 /** Copies the image by a client of its own. */
-async function attempt(trip: Trip, { host, repository, concurrency, limits }: Attempt): Promise<Outcome> {
+async function attempt(trip: Trip, options: Attempt): Promise<Outcome> {
+  const { host, repository, concurrency, limits, streams } = options;
   const http = createHttpClient(limits);
   const client = createRegistryClient({ http, retry: { attempts: 3, baseDelay: 1, maxDelay: 50 } });
   const registry: Target = createRegistryTarget({ client, reference: { registry: host, repository } });
   const signal = AbortSignal.timeout(BOUND);
   try {
     const { from = registry, to = registry, image } = trip;
+    const [layer] = image.blobs;
+    if (streams !== 'nothing' && layer !== undefined) {
+      const content = { open: () => from.open(layer), reopenable: streams === 'again' };
+      const { descriptor } = await to.put(content, { mediaType: layer.mediaType }, { signal });
+      if (descriptor.digest !== layer.digest) throw new Error(`sent ${layer.digest} as ${descriptor.digest}`);
+    }
     await copy(from, to, image.root, { tag: TAG, concurrency, signal });
     return 'complete';
   } catch (error) {

@@ -61,7 +61,7 @@ export const TAKEN_OUT: readonly TakenOut[] = [
   {
     pitfall: '00',
     without: 'a server may lead anywhere (fact 8)',
-    file: 'src/net/guard.ts',
+    file: 'src/net/judge.ts',
     find: 'if (referrer === undefined || MAY_LEAD_TO[kindOf(referrer)].includes(kind)) return;',
     replace: 'if (referrer !== null) return;',
   },
@@ -105,6 +105,13 @@ export const TAKEN_OUT: readonly TakenOut[] = [
   {
     pitfall: '03',
     without: 'several scopes are asked for as they were',
+    file: 'src/registry/login.ts',
+    find: "joined: 'first',",
+    replace: 'joined: undefined,',
+  },
+  {
+    pitfall: '03',
+    without: 'one scope alone is never tried',
     file: 'src/registry/login.ts',
     find: "joined: 'first',",
     replace: 'joined: undefined,',
