@@ -19,7 +19,9 @@ const GOAL = 1.05;
 
 /**
  * An application and its dependencies, built by a buildpack that does little else than copy. What `pack build` alone
- * leaves is in the engine; a layout is reached from there by skopeo, a registry by pack itself with `--publish`.
+ * leaves is in the engine; a layout is reached from there by skopeo, a registry by pack itself with `--publish`. The
+ * floor of whatever takes an image out of the engine is `docker save`, which writes all layers to the disk before it
+ * sends the first of them.
  */
 export async function buildpackRows(bench: Bench): Promise<Result[]> {
   const prepared = await prepare(bench);
@@ -57,6 +59,15 @@ async function toLayout(bench: Bench, prepared: Prepared): Promise<Result[]> {
         ours: into((layout) => ourBuild(bench, prepared, ['-o', layout, ...own])),
         peers: [
           { name: 'pack build', goal: GOAL, run: into(() => packBuild(prepared, 'bench/bare', theirs)) },
+          {
+            name: 'pack build, docker save to nowhere',
+            goal: GOAL,
+            run: into(async () => {
+              const built = await packBuild(prepared, 'bench/saved', theirs);
+              const save = ['-c', 'docker save bench/saved > /dev/null'];
+              return built + (await run('sh', save, { environment: prepared.environment })).seconds;
+            }),
+          },
           {
             name: 'pack build, skopeo copy',
             goal: GOAL,

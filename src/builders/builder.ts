@@ -80,6 +80,8 @@ export interface BuildContext extends PlanContext {
   readonly source: Source;
   /** Holds the values of what the plan only names. */
   readonly request: BuildRequest;
+  /** Other strategies that would take this source, for whoever finds that this one cannot be had here. */
+  alternatives(): Promise<readonly Strategy[]>;
   /** The value of a build secret. Throws SECRET_UNREADABLE. */
   readSecret(source: SecretSource): Promise<Uint8Array>;
   /** A new, empty, private folder that is removed with the run. */

@@ -3,7 +3,7 @@ import { ingestArchive } from '../oci/archives/ingest.ts';
 import type { IngestedImage } from '../oci/archives/ingest-manifest.ts';
 import type { CompressionChoice } from '../plan/request.ts';
 import type { BuildContext } from './builder.ts';
-import { rememberedLayers } from './compressed-layers.ts';
+import { rememberedLayers } from './remembered-layers.ts';
 
 /**
  * Takes the archive that an engine writes into the build's sink as it streams by, and tells how much went there. Throws

@@ -1,19 +1,9 @@
 import type { LookupAddress, LookupOptions } from 'node:dns';
 import type { LookupFunction } from 'node:net';
-import { type AddressKind, addressKind, bareAddress } from './address.ts';
-import { canonicalName, createAllowList } from './allow-list.ts';
-import { NetError } from './net-error.ts';
+import { bareAddress } from './address.ts';
+import { createJudge, type GuardPolicy, type Judge, type Trip } from './judge.ts';
 
 const dns = () => process.getBuiltinModule('node:dns');
-
-/** A request on its way. */
-export interface Trip {
-  readonly url: URL;
-  /** The address whose answer named `url`; undefined where the user named it himself. */
-  readonly referrer: URL | undefined;
-  /** Through a proxy, which resolves names by itself. */
-  readonly proxied: boolean;
-}
 
 /**
  * Decides which addresses may be reached. Asked before a connection is made, for what its name resolves to, and once
@@ -31,15 +21,6 @@ export interface Guard {
   arrived(trip: Trip, remoteAddress: string | undefined): void;
 }
 
-/**
- * `user`    it is his machine: what he named is reached wherever it is; what a server named (a token server, a
- *           redirect, an upload's Location) may not be closer to him than that server is
- * `public`  other people's input: nothing but public addresses, whoever named them
- *
- * In both the allow-list comes first.
- */
-export type GuardPolicy = 'user' | 'public';
-
 export interface GuardOptions {
   readonly policy: GuardPolicy;
   /** Hosts, `host:port`, addresses, networks; see `createAllowList`. */
@@ -50,113 +31,71 @@ export interface GuardOptions {
   readonly preview?: number | undefined;
 }
 
-/**
- * Where what is found at an address may lead (CVE-2026-48978, google/go-containerregistry#2193 and #2440): outwards,
- * or to its equals, never further in.
- */
-const MAY_LEAD_TO: Readonly<Record<AddressKind, readonly AddressKind[]>> = {
-  public: ['public'],
-  reserved: ['public'],
-  metadata: ['public'],
-  'link-local': ['public', 'private', 'link-local'],
-  private: ['public', 'private'],
-  loopback: ['public', 'private', 'loopback'],
-};
-
-/** What a host that was found at several addresses counts as: the one that may lead to least. */
-const STRICTEST: readonly AddressKind[] = [
-  'public',
-  'reserved',
-  'metadata',
-  'link-local',
-  'private',
-  'loopback',
-];
-
-/** Addresses whose kind is remembered; beyond that each is looked up. */
-const MAX_KNOWN = 1_000;
-
 /** @throws CONFIG_INVALID for an allow-list that cannot be read */
 export function createGuard(options: GuardOptions): Guard {
-  const allow = createAllowList(options.allow ?? []);
+  const judge = createJudge(options.policy, options.allow ?? []);
   const resolve: LookupFunction = options.lookup ?? ((...call) => dns().lookup(...call));
-  const reached = new Map<string, Set<AddressKind>>();
-  // To look an address up in the lists takes 30 us, and every request has one.
-  const known = new Map<string, AddressKind>();
-  const kindAt = (address: string): AddressKind => {
-    const kind = known.get(address) ?? addressKind(address) ?? 'reserved';
-    if (known.size < MAX_KNOWN) known.set(address, kind);
-    return kind;
-  };
-
-  const kindOf = ({ origin, hostname }: URL): AddressKind =>
-    STRICTEST.find((kind) => reached.get(origin)?.has(kind)) ?? addressKind(hostname) ?? 'public';
-
-  const isAllowed = (trip: Trip, address: string | undefined): boolean =>
-    allow.hasHost(trip.url.hostname, portOf(trip.url)) ||
-    (address !== undefined && allow.hasAddress(address));
-
-  const check = (trip: Trip, address: string): void => {
-    const kind = kindAt(address);
-    if (kind === 'public' || isAllowed(trip, address)) return;
-    refuseKind(trip, kind);
-  };
-
-  const refuseKind = (trip: Trip, kind: AddressKind): void => {
-    const { url, referrer } = trip;
-    if (options.policy === 'public') {
-      throw new NetError('blocked', url.host, 'is at no public address, and others are not reached');
-    }
-    if (referrer === undefined || MAY_LEAD_TO[kindOf(referrer)].includes(kind)) return;
-    // Some names are at a public and at a private address: which one it is changes with every connection.
-    if (referrer.origin === url.origin && reached.get(url.origin)?.has(kind)) return;
-    throw new NetError(
-      'blocked',
-      url.host,
-      `${referrer.host} leads here, to a ${kind} address: a server may not lead closer to you than it is`,
-    );
-  };
 
   const lookup = (trip: Trip): LookupFunction => {
     return (hostname, lookupOptions, callback) => {
       resolve(hostname, { ...lookupOptions, all: true }, (error, answer, family) => {
         if (error !== null) return callback(error, '', 0);
         const addresses = typeof answer === 'string' ? [{ address: answer, family: family ?? 4 }] : answer;
-        const refusals: unknown[] = [];
-        const admitted = addresses.filter(({ address }) => {
-          try {
-            check(trip, address);
-            return true;
-          } catch (refused) {
-            refusals.push(refused);
-            return false;
-          }
-        });
-        const [refused] = refusals;
-        if (admitted.length === 0 && refused instanceof Error) return callback(refused, '', 0);
+        const { admitted, refusal } = sift(judge, trip, addresses);
+        if (admitted.length === 0 && refusal !== undefined) return callback(refusal, '', 0);
         return answerLookup(lookupOptions, admitted, callback);
       });
     };
   };
 
+  /**
+   * What the proxy will find is looked for here too; it may take any of the addresses. A machine behind a proxy often
+   * has no name server for the outside: no answer, and none in time, forbids nothing.
+   */
+  const preview = (trip: Trip): Promise<void> =>
+    new Promise((done, fail) => {
+      const timer = setTimeout(done, options.preview ?? 1_000);
+      resolve(trip.url.hostname, { all: true }, (error, answer) => {
+        clearTimeout(timer);
+        const addresses = error !== null || typeof answer === 'string' ? [] : answer;
+        const { refusal } = sift(judge, trip, addresses);
+        if (refusal === undefined) done();
+        else fail(refusal);
+      });
+    });
+
   return {
     lookup,
     async admit(trip) {
       const address = bareAddress(trip.url.hostname);
-      if (address !== undefined) return check(trip, address);
+      if (address !== undefined) return judge.address(trip, address);
       if (!trip.proxied || (options.policy === 'user' && trip.referrer === undefined)) return;
-      if (isAllowed(trip, undefined)) return;
-      if (isInnerName(trip.url.hostname)) refuseKind(trip, 'private');
-      await preview(lookup(trip), trip.url.hostname, options.preview ?? 1_000);
+      if (judge.allowsHost(trip.url)) return;
+      judge.name(trip);
+      await preview(trip);
     },
     arrived(trip, remoteAddress) {
       if (trip.proxied || remoteAddress === undefined) return;
-      check(trip, remoteAddress);
-      const { origin } = trip.url;
-      const kinds = reached.get(origin) ?? new Set();
-      reached.set(origin, kinds.add(kindAt(remoteAddress)));
+      judge.address(trip, remoteAddress);
+      judge.reached(trip.url, remoteAddress);
     },
   };
+}
+
+/** The addresses that may be reached, and why the others may not. */
+function sift(judge: Judge, trip: Trip, addresses: readonly LookupAddress[]) {
+  const admitted: LookupAddress[] = [];
+  let refusal: Error | undefined;
+  for (const one of addresses) {
+    try {
+      judge.address(trip, one.address);
+      admitted.push(one);
+    } catch (refused) {
+      if (!(refused instanceof Error)) throw refused;
+      refusal = refused;
+    }
+  }
+  return { admitted, refusal };
 }
 
 function answerLookup(
@@ -167,29 +106,4 @@ function answerLookup(
   const [first] = addresses;
   if (options.all || first === undefined) callback(null, [...addresses]);
   else callback(null, first.address, first.family);
-}
-
-/** Names that no public name server answers for (RFC 6761, RFC 6762, RFC 8375, ICANN's .internal), and lone words. */
-function isInnerName(hostname: string): boolean {
-  const name = canonicalName(hostname);
-  return !name.includes('.') || /\.(?:localhost|local|internal|home\.arpa|lan)$/.test(name);
-}
-
-/**
- * What the proxy will find is looked for here too. A machine behind a proxy often has no name server for the outside:
- * no answer, and none in time, forbids nothing.
- */
-function preview(lookup: LookupFunction, hostname: string, milliseconds: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, milliseconds);
-    lookup(hostname, { all: true }, (error) => {
-      clearTimeout(timer);
-      if (error instanceof NetError) reject(error);
-      else resolve();
-    });
-  });
-}
-
-function portOf(url: URL): number {
-  return Number(url.port || (url.protocol === 'https:' ? 443 : 80));
 }

@@ -42,9 +42,19 @@ export function skipBytes(source: Readable, count: number): Readable {
       left = Math.max(0, left - chunk.length);
     }
   }
-  // Whoever lets go of the rest before he has read of it lets go of the source too.
+  return madeOf(source, rest());
+}
+
+/**
+ * What is made of a stream, as a stream of its own. Whoever lets go of it lets go of the source, too, also before
+ * having read of it: a generator that was never begun does not come to its `finally`, and the file would stay open.
+ *
+ * @param highWaterMark bytes
+ */
+export function madeOf(source: Readable, made: AsyncIterable<Uint8Array>, highWaterMark?: number): Readable {
   source.on('error', () => {});
-  return Readable.from(rest(), { objectMode: false }).once('close', () => source.destroy());
+  const options = { objectMode: false, ...(highWaterMark === undefined ? {} : { highWaterMark }) };
+  return Readable.from(made, options).once('close', () => source.destroy());
 }
 
 /** What the sender knows about content before it is read. Undefined digest or size are learnt while it streams. */

@@ -1,8 +1,8 @@
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import pLimit from 'p-limit';
 import { DogwoodError } from '../errors.ts';
 import { compress } from './compression/compress.ts';
-import { bytesContent } from './content.ts';
+import { bytesContent, madeOf } from './content.ts';
 import type { Descriptor } from './descriptor.ts';
 import { tarOfLayer } from './diff-id.ts';
 import { digestOf } from './digest.ts';
@@ -102,7 +102,7 @@ async function putLayer(
     const stream = await layer.open(options.signal, { verify: !isChecked });
     if (present === compression) return stream;
     const tar = tarOfLayer(stream, present, layer.diffId, layer.descriptor.digest);
-    return Readable.from(compress(tar, { compression }), { objectMode: false, highWaterMark: CHUNK_BYTES });
+    return madeOf(stream, compress(tar, { compression }), CHUNK_BYTES);
   };
   const known =
     present === compression ? { digest: layer.descriptor.digest, size: layer.descriptor.size } : {};

@@ -7,7 +7,7 @@ import type { BuildResult, ResultWarning } from '../plan/result.ts';
 import { deliver } from './deliver.ts';
 import { describeBuilt } from './describe.ts';
 import { asksProject, isOwnTree, ownRegions } from './destinations.ts';
-import { chosenBuilder, detect } from './detect.ts';
+import { alternatives, chosenBuilder, detect } from './detect.ts';
 import type { PipelineEnvironment } from './environment.ts';
 import { directPlace } from './place.ts';
 import { openPlaces } from './places.ts';
@@ -112,9 +112,14 @@ async function build(request: BuildRequest, session: Session, progress: Progress
       temp: session.temp,
       makeFolder: session.makeFolder,
       hold: session.hold,
+      alternatives: () => alternatives(plan.strategy, source, request, builders, context),
       readSecret: secretReader(session.environment),
       sink: sink.target,
-      publish: publishTarget(direct, session.environment.insecureRegistries),
+      publish: publishTarget(
+        direct,
+        session.environment.insecureRegistries,
+        session.environment.network.hosts,
+      ),
       emit,
       logger,
     }),

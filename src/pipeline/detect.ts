@@ -42,12 +42,12 @@ export async function detect(
       candidates.push({ strategy: name, chosen: name === strategy, reason, evidence: [] });
       continue;
     }
-    const look = { source, request, context, builder };
+    const subject = { source, request, context, builder };
     if (strategy !== undefined) {
       candidates.push({
         strategy: name,
         chosen: name === strategy,
-        ...(await explain(look, strategy, asked)),
+        ...(await explain(subject, strategy, asked)),
       });
       continue;
     }
@@ -63,7 +63,7 @@ async function askedByProject(source: Source, context: PlanContext): Promise<Ask
   return strategy === undefined ? undefined : { strategy: strategy.value, by: strategy.from };
 }
 
-interface Look {
+interface Subject {
   readonly source: Source;
   readonly request: BuildRequest;
   readonly context: PlanContext;
@@ -73,15 +73,15 @@ interface Look {
 type Explanation = Pick<Candidate, 'reason' | 'evidence'>;
 
 /** What is said of a strategy once it is known which one it will be. */
-async function explain(look: Look, chosen: Strategy, asked: Asked | undefined): Promise<Explanation> {
-  const isChosen = look.builder.strategy === chosen;
+async function explain(subject: Subject, chosen: Strategy, asked: Asked | undefined): Promise<Explanation> {
+  const isChosen = subject.builder.strategy === chosen;
   const why =
     asked === undefined
       ? `${chosen} comes first`
       : isChosen
         ? `asked for with ${asked.by}`
         : `${asked.by} ${asked.by === '--strategy' ? `${chosen} was given` : `asks for ${chosen}`}`;
-  const finding = await glance(look, chosen);
+  const finding = await glance(subject, chosen);
   if (finding === undefined) return { reason: why, evidence: [] };
   const file = asked === undefined || asked.by.startsWith('--') ? [] : [asked.by];
   if (isChosen) return { reason: why, evidence: [...file, ...finding.evidence] };
@@ -94,7 +94,7 @@ async function explain(look: Look, chosen: Strategy, asked: Asked | undefined): 
  * built is said and fails nothing.
  */
 async function glance(
-  { source, request, context, builder }: Look,
+  { source, request, context, builder }: Subject,
   chosen: Strategy,
 ): Promise<Finding | undefined> {
   const needsTree = !BY_CONTENT.has(builder.strategy);
@@ -108,6 +108,21 @@ async function glance(
     const { message } = asDogwoodError(error);
     return { applies: false, reason: message, evidence: [] };
   }
+}
+
+/** The strategies, but for one, that would take a source as far as a glance tells. */
+export async function alternatives(
+  chosen: Strategy,
+  source: Source,
+  request: BuildRequest,
+  builders: readonly Builder[],
+  context: PlanContext,
+): Promise<readonly Strategy[]> {
+  const others = builders.filter(({ strategy }) => strategy !== chosen);
+  const findings = await Promise.all(
+    others.map((builder) => glance({ source, request, context, builder }, chosen)),
+  );
+  return others.flatMap(({ strategy }, index) => (findings[index]?.applies ? [strategy] : []));
 }
 
 /** The builder of the chosen strategy. Throws SOURCE_UNSUPPORTED naming every rejected candidate, STRATEGY_UNAVAILABLE. */

@@ -65,7 +65,6 @@ export async function distribute(
   const settled = await Promise.allSettled(registries.map((group, index) => pushAll(group, index === 0)));
   headStart.end();
   // Cancelled or out of time: a failure of the whole, not of the regions that had not come to their end.
-  session.environment.signal.throwIfAborted();
   for (const outcome of settled) if (outcome.status === 'rejected') throw outcome.reason;
   const ordered = places.flatMap((place) => outcomes.get(place) ?? []);
   if (!isElsewhere && ordered.every(({ error }) => error !== undefined)) throw allFailed(ordered);
@@ -186,6 +185,8 @@ function allFailed(failures: readonly Outcome[]): unknown {
   const [first, ...others] = failures;
   if (others.length === 0) return first?.error;
   const errors = failures.map(({ error }) => asDogwoodError(error));
+  // What they share is no matter of the regions: an image that is incomplete, for one.
+  if (new Set(errors.map(({ code, message }) => `${code} ${message}`)).size === 1) return first?.error;
   const chosen =
     errors.find(({ code }) => ERRORS[code].fault === 'bug') ??
     errors.find(({ code }) => ERRORS[code].exitCode === 3) ??

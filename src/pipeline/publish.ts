@@ -1,4 +1,6 @@
 import type { PublishTarget } from '../builders/builder.ts';
+import { namesOf } from '../net/certificates.ts';
+import type { NetworkSettings } from '../net/settings.ts';
 import { formatReference, registryHost } from '../oci/reference.ts';
 import { createHostPolicy, hostName, isLoopback } from '../registry/hosts.ts';
 import type { Place } from './place.ts';
@@ -13,10 +15,16 @@ const PLAIN_UNASKED = /^(?:10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.)|\.local$
 export function publishTarget(
   place: Place | undefined,
   insecureRegistries: readonly string[],
+  hosts: NetworkSettings['hosts'],
 ): PublishTarget | undefined {
   if (place?.kind !== 'registry') return undefined;
   const { registry, repository } = place.reference;
   const host = registryHost(registry);
+  // Certificates that only our config file names are none of the engine's.
+  const names = namesOf(new URL(`https://${host}/`));
+  if (names.some((name) => hosts[name]?.cert !== undefined || (hosts[name]?.ca ?? []).length > 0)) {
+    return undefined;
+  }
   const loopback = isLoopback(hostName(host));
   const insecure = !loopback && createHostPolicy(insecureRegistries).mayBePlain(host);
   if (!insecure && PLAIN_UNASKED.test(hostName(host))) return undefined;

@@ -7,6 +7,7 @@ import { imageAppName } from './app-name.ts';
 import { askedDestinations } from './destinations.ts';
 import { distribute } from './distribute.ts';
 import type { PipelineEnvironment } from './environment.ts';
+import { keptSource } from './kept-source.ts';
 import { registryPlace, requireQuorum } from './places.ts';
 import { withSession } from './session.ts';
 import { openImage } from './transports.ts';
@@ -42,11 +43,14 @@ export function pushImage(
     const { registries } = askedDestinations('REF', destinations, regions);
     requireQuorum(options.quorum, registries);
     const places = registries.map((destination) => registryPlace(destination, session));
-    const { descriptor, from } = await openImage(image, 'local', session);
+    const { descriptor, from, reference } = await openImage(image, 'local', session);
     const chosen: Descriptor = options.platform
       ? await resolvePlatform(from, descriptor, options.platform, environment.signal)
       : descriptor;
-    const references = await distribute(from, chosen, places, session);
+    // From one registry into several: fetched once, as far as any of them lacks it.
+    const isFar = reference !== undefined && places.length > 1;
+    const source = isFar ? keptSource(from, session.store) : from;
+    const references = await distribute(source, chosen, places, session);
     const { digest, mediaType, size } = chosen;
     return { schemaVersion: 1, status: 'succeeded', image: { digest, mediaType, size }, references };
   });

@@ -19,7 +19,12 @@ export interface RegistryOptions {
   readonly kind: RegistryKind;
   readonly auth?: { readonly htpasswd: { readonly username: string; readonly password: string } } | TokenAuth;
   /** PEM files. */
-  readonly tls?: { readonly certificate: string; readonly key: string };
+  readonly tls?: {
+    readonly certificate: string;
+    readonly key: string;
+    /** Authorities of the client certificates that it wants. */
+    readonly clientcas?: readonly string[];
+  };
   /** An existing folder to keep blobs in, so that a registry can be killed and started again. */
   readonly storage?: string;
   /** Listen here rather than on a free port. */
@@ -158,7 +163,10 @@ function answers(options: RegistryOptions, port: number): Promise<boolean> {
       response.destroy();
       resolve(true);
     });
-    request.once('error', () => resolve(false));
+    // One that wants a client certificate is there, too.
+    request.once('error', (error: NodeJS.ErrnoException) => {
+      resolve(error.code?.endsWith('ALERT_CERTIFICATE_REQUIRED') === true);
+    });
   });
 }
 

@@ -146,6 +146,29 @@ describeWith(['registry'], 'several regions', () => {
     expect(proxy.uploaded()).toBe(whole.uploadedBytes);
   });
 
+  test('from one registry into two: fetched once, and only what is missing', async () => {
+    const { slug, name, json } = await workplace();
+    const [source, target] = await Promise.all(registries.map((registry) => recordingProxy(registry)));
+    const other = await startRegistry({ kind: 'distribution3' });
+    try {
+      const image = `${source?.host}/${name}:v1`;
+      const built = await json([slug, '--base', 'scratch', '-t', image]);
+      const places = [`near=${target?.host}/${name}:v1`, `far=${other.host}/${name}:v1`];
+      const before = source?.lines().length;
+      const pushed = await json(['push', `docker://${image}`, ...places]);
+      expect(states(pushed.document)).toEqual(['near available', 'far available']);
+      const fetched = source
+        ?.lines()
+        .slice(before)
+        .filter((line) => line.startsWith('GET') && line !== 'GET /v2/');
+      expect(fetched).toHaveLength(new Set(fetched).size);
+      expect(fetched?.length).toBeGreaterThan(2);
+      expect(await digestIn(other.host, name, 'v1')).toBe(built.document.image.digest);
+    } finally {
+      await other.stop();
+    }
+  });
+
   test('none can be reached: one error names them all', async () => {
     const { slug, name, json } = await workplace();
     const ports = [await freePort(), await freePort()];
@@ -166,13 +189,13 @@ describeWith(['registry'], 'several regions', () => {
     expect(document.references.map(({ tag }) => tag)).toEqual(tags);
     const [first, second, third] = document.references as [ResultReference, ResultReference, ResultReference];
     expect(second.uploadedBytes).toBe(0);
-    // Blobs are mounted; a manifest is always put.
+    // Blobs are mounted from the first; a manifest is always put.
     expect(third.skippedBytes).toBeGreaterThan(40_000);
     expect((third.uploadedBytes ?? 0) + (third.skippedBytes ?? 0)).toBe(first.uploadedBytes);
     const layers = proxy.lines().filter((line) => line.startsWith('PUT') && line.includes('/blobs/uploads/'));
     const blobs = new Set(document.layers?.map(({ digest }) => digest)).size + 1;
     expect(layers).toHaveLength(blobs);
-    expect(proxy.lines().filter((line) => line.includes('mount='))).toHaveLength(blobs);
+    expect(proxy.lines().filter((line) => line.includes('from='))).toHaveLength(blobs);
   });
 
   test('the config file says where regions are, and -t :TAG pushes to them', async () => {

@@ -248,6 +248,13 @@ describe('the guard, where a proxy resolves names', () => {
     await expect(
       inner.admit({ url: new URL('https://inner.example/'), referrer, proxied: true }),
     ).rejects.toMatchObject({ kind: 'blocked' });
+    const both = createGuard({
+      policy: 'user',
+      lookup: names({ 'both.example': [['8.8.8.8', '10.0.0.1']] }),
+    });
+    await expect(
+      both.admit({ url: new URL('https://both.example/'), referrer, proxied: true }),
+    ).rejects.toMatchObject({ kind: 'blocked' });
     const guard = createGuard({ policy: 'user', lookup: names({}), preview: 5 });
     const trip = { url: new URL('https://unknown.example/'), referrer, proxied: true };
     await expect(guard.admit(trip)).resolves.toBeUndefined();

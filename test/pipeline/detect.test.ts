@@ -8,11 +8,11 @@ import { detectDockerfile } from '../../src/builders/dockerfile/detect.ts';
 import { imageBuilder } from '../../src/builders/image/index.ts';
 import { slugBuilder } from '../../src/builders/slug/index.ts';
 import { DogwoodError } from '../../src/errors.ts';
-import { chosenBuilder, detect } from '../../src/pipeline/detect.ts';
+import { alternatives, chosenBuilder, detect } from '../../src/pipeline/detect.ts';
 import { planContext } from '../../src/pipeline/plan.ts';
 import { withSession } from '../../src/pipeline/session.ts';
 import type { Candidate } from '../../src/plan/detection.ts';
-import type { BuildRequest } from '../../src/plan/request.ts';
+import type { BuildRequest, Strategy } from '../../src/plan/request.ts';
 import { buildRequest, pipelineEnvironment } from '../helpers/pipeline.ts';
 import { temporaryFolder } from '../helpers/temp.ts';
 import { archive, file } from '../oci/tar/raw-tar.ts';
@@ -59,7 +59,8 @@ async function look(source: string, changes: Partial<BuildRequest> = {}, nix = n
     });
     const of = (name: Candidate['strategy']) =>
       detection.candidates.find(({ strategy }) => strategy === name);
-    return { ...detection, of, unpacked, choose: () => chosenBuilder(detection, builders, opened) };
+    const others = (chosen: Strategy) => alternatives(chosen, opened, request, builders, context);
+    return { ...detection, of, unpacked, others, choose: () => chosenBuilder(detection, builders, opened) };
   });
 }
 
@@ -192,6 +193,17 @@ describe('detection', () => {
     await writeFile(path, bytes);
     if (code !== undefined) await expect(look(path)).rejects.toMatchObject({ code });
     else expect((await look(path)).of('dockerfile')?.reason).toContain('holds no source files');
+  });
+});
+
+describe('the other strategies', () => {
+  it.each([
+    [{ ...DOCKERFILE, 'package.json': '{}' }, ['dockerfile', 'buildpacks']],
+    [{ 'package.json': '{}' }, ['buildpacks']],
+    [{ Procfile: 'web: x' }, []],
+  ])('of %j are those that would take it', async (files, expected) => {
+    const found = await look(await folderOf(files), { strategy: 'nix' });
+    expect(await found.others('nix')).toEqual(expected);
   });
 });
 

@@ -104,6 +104,14 @@ describe('a region that fails', () => {
   });
 });
 
+it('a source that is broken is no matter of the regions', async () => {
+  const same = (name: string) => place(name, broken('BLOB_NOT_FOUND', 'the source lacks a layer'));
+  await expect((await run([same('fra'), same('iad')])).references).rejects.toMatchObject({
+    code: 'BLOB_NOT_FOUND',
+    message: 'the source lacks a layer',
+  });
+});
+
 describe('the order', () => {
   it('the nearest has the line for itself; then come the others, all at once', async () => {
     const order: string[] = [];

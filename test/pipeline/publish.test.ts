@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest';
+import type { NetworkSettings } from '../../src/net/settings.ts';
 import { parseReference } from '../../src/oci/reference.ts';
 import { createMemoryTarget } from '../../src/oci/stores/memory.ts';
 import { publishTarget } from '../../src/pipeline/publish.ts';
 
-const to = (text: string, insecure: readonly string[] = []) => {
+const to = (text: string, insecure: readonly string[] = [], hosts: NetworkSettings['hosts'] = {}) => {
   const target = createMemoryTarget();
   const reference = parseReference(text);
-  return publishTarget({ kind: 'registry', region: null, reference, target, tag: 'v1' }, insecure);
+  return publishTarget({ kind: 'registry', region: null, reference, target, tag: 'v1' }, insecure, hosts);
 };
 
 test('an engine may push where it reaches the registry no otherwise than we do', () => {
@@ -24,7 +25,15 @@ test('an engine may push where it reaches the registry no otherwise than we do',
   expect(to('10.1.2.3:5000/app', ['10.1.2.3'])).toMatchObject({ insecure: true });
 });
 
+test('an engine does not push where it needs certificates that our config file names', () => {
+  const settings = { ca: ['/ca.pem'] };
+  expect(to('registry.example:5000/app', [], { 'registry.example': settings })).toBeUndefined();
+  expect(to('registry.example:5000/app', [], { 'registry.example:5000': settings })).toBeUndefined();
+  expect(to('registry.example:5000/app', [], { 'registry.example:5001': settings })).toBeDefined();
+  expect(to('registry.example/app', [], { 'registry.example': { ca: [] } })).toBeDefined();
+});
+
 test('only a registry is pushed to', () => {
-  expect(publishTarget(undefined, [])).toBeUndefined();
-  expect(publishTarget({ kind: 'store', target: createMemoryTarget(), tag: 'v1' }, [])).toBeUndefined();
+  expect(publishTarget(undefined, [], {})).toBeUndefined();
+  expect(publishTarget({ kind: 'store', target: createMemoryTarget(), tag: 'v1' }, [], {})).toBeUndefined();
 });

@@ -1,7 +1,6 @@
 import { findNix } from '../../engines/nix/nix.ts';
 import { DogwoodError } from '../../errors.ts';
 import type { BuildPlan } from '../../plan/build-plan.ts';
-import type { Tree } from '../../source/tree.ts';
 import type { BuildContext, Builder, Built } from '../builder.ts';
 import { detectNix } from './detect.ts';
 import { buildNixImage } from './image/build.ts';
@@ -23,38 +22,17 @@ async function buildNix(plan: BuildPlan, context: BuildContext): Promise<Built> 
   const { build, compression, allowed } = plan.details;
   const tree = await context.openTree(context.source);
   if (tree === undefined) throw new Error('the Nix builder was given a source without a tree');
-  await requireNix(tree, context);
+  await requireNix(context);
   const permissions = nixPermissions(allowed);
   if (build.kind === 'image')
     return await buildNixImage(plan, build, permissions, compression, tree, context);
   return await buildInShell(plan, build, permissions, compression, tree, context);
 }
 
-/** Files that say that another strategy could build the project. */
-const OTHERS: readonly (readonly [string, readonly string[]])[] = [
-  ['dockerfile', ['Dockerfile', 'dockerfile', 'Containerfile']],
-  [
-    'buildpacks',
-    [
-      'package.json',
-      'requirements.txt',
-      'pyproject.toml',
-      'go.mod',
-      'Gemfile',
-      'pom.xml',
-      'composer.json',
-      'Procfile',
-    ],
-  ],
-];
-
 /** Throws ENGINE_MISSING, saying what to install and what would work without it. */
-async function requireNix(tree: Tree, context: BuildContext): Promise<void> {
+async function requireNix(context: BuildContext): Promise<void> {
   if ((await findNix(context.engines.variables, context.signal)) !== undefined) return;
-  const names = new Set((await tree.list('')).filter(({ kind }) => kind === 'file').map(({ path }) => path));
-  const others = OTHERS.filter(([, files]) => files.some((file) => names.has(file))).map(
-    ([strategy]) => `--strategy ${strategy}`,
-  );
+  const others = (await context.alternatives()).map((strategy) => `--strategy ${strategy}`);
   const instead = others.length === 0 ? '' : ` Without it ${others.join(' or ')} may build this project.`;
   throw new DogwoodError('ENGINE_MISSING', 'nix 2.4 or later was not found on the PATH', {
     hint: `Install Nix (https://nixos.org/download, or the package nix-bin of Debian).${instead}`,

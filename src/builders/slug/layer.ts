@@ -1,7 +1,8 @@
 import { createReadStream } from 'node:fs';
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { DogwoodError } from '../../errors.ts';
 import { COMPRESSOR_ID, compress } from '../../oci/compression/compress.ts';
+import { madeOf } from '../../oci/content.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { createDigester, type Digest } from '../../oci/digest.ts';
 import { ociLayerType } from '../../oci/media-types.ts';
@@ -198,10 +199,7 @@ async function putTranscoded(
     // Compressors copy what they take.
     const lent = compression !== 'none';
     transcoding = transcode(slug, options.reading, options.canonicalOwner, { lent });
-    return Readable.from(compress(transcoding.output, { compression }), {
-      objectMode: false,
-      highWaterMark: READ_BYTES,
-    });
+    return madeOf(slug, compress(transcoding.output, { compression }), READ_BYTES);
   };
   const { descriptor } = await context.sink.put(
     { open, reopenable: true },

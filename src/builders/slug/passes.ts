@@ -1,7 +1,8 @@
 import { once } from 'node:events';
-import { PassThrough, Readable } from 'node:stream';
+import { PassThrough, type Readable } from 'node:stream';
 import type { DecoderUse } from '../../oci/compression/decoder.ts';
 import { gunzipStrict } from '../../oci/compression/gzip-framing.ts';
+import { madeOf } from '../../oci/content.ts';
 import { createDigester, type Digest } from '../../oci/digest.ts';
 import { createTarReader, type TarHandler } from '../../oci/tar/reader.ts';
 import { createSlugInspector, type Inspection } from './inspector.ts';
@@ -75,7 +76,7 @@ export function keepPass(source: Readable, reading: SlugReading): KeepPass {
   }
 
   return {
-    stream: Readable.from(through(), { objectMode: false, highWaterMark: 1024 * 1024 }),
+    stream: madeOf(source, through(), 1024 * 1024),
     change: () => change,
     verdict: () => inspection,
   };

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { createLineSplitter } from '../lines.ts';
 import type { EngineProgress } from './engine.ts';
 import { createSolveProgress, type SolveStatus } from './solve-status.ts';
@@ -31,9 +32,49 @@ export function createSolveOutput(onProgress: (progress: EngineProgress) => void
   };
 }
 
+/** Go leaves out what is empty, or writes null. */
+const list = <T extends z.ZodType>(item: T) =>
+  z
+    .array(item)
+    .nullish()
+    .transform((found) => found ?? undefined);
+const text = z
+  .string()
+  .nullish()
+  .transform((found) => found ?? undefined);
+
+const solveStatus = z.object({
+  vertexes: list(
+    z.object({
+      digest: z.string(),
+      name: text.transform((found) => found ?? ''),
+      inputs: list(z.string()),
+      started: text,
+      completed: text,
+      cached: z
+        .boolean()
+        .nullish()
+        .transform((found) => found ?? undefined),
+      error: text,
+    }),
+  ),
+  logs: list(
+    z.object({
+      vertex: z.string(),
+      stream: z
+        .number()
+        .nullish()
+        .transform((found) => found ?? 1),
+      data: text.transform((found) => found ?? ''),
+    }),
+  ),
+  warnings: list(z.object({ short: text })),
+});
+
+/** Undefined where it is no status: then it is text. */
 function parse(line: string): SolveStatus | undefined {
   try {
-    return JSON.parse(line) as SolveStatus;
+    return solveStatus.safeParse(JSON.parse(line)).data;
   } catch {
     return undefined;
   }

@@ -168,7 +168,10 @@ async function keepAside(
   name: string,
   { temp, signal, maxBytes = 64 * 1024 ** 3 }: OpenArchiveOptions,
 ): Promise<{ path: string; dispose(): Promise<void> }> {
-  const file = await temp.reserve();
+  const file = await temp.reserve().catch((error: unknown) => {
+    stream.destroy();
+    throw error;
+  });
   try {
     const bytes = limited(uncompressed(stream, name), maxBytes, name);
     const out = (await open(file.path, 'wx')).createWriteStream({ highWaterMark: 4 * CHUNK });

@@ -12,7 +12,7 @@ import type { TarEntry } from '../tar/entry.ts';
 import type { Target } from '../target.ts';
 
 /** Layers that were compressed before, by what they hold. A hint: where it is wrong the layer is compressed again. */
-export interface CompressedLayers {
+export interface RememberedLayers {
   get(diffId: Digest, compression: Compression): Promise<Descriptor | undefined>;
   put(diffId: Digest, compression: Compression, layer: Descriptor): Promise<void>;
 }
@@ -20,7 +20,7 @@ export interface CompressedLayers {
 export interface IngestOptions {
   /** `keep` takes layers as they are, anything else compresses those that are compressed otherwise. */
   readonly compression: Compression | 'keep';
-  readonly compressed?: CompressedLayers | undefined;
+  readonly compressed?: RememberedLayers | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called as bytes go into the sink, with how many. */
   readonly onBytes?: ((count: number) => void) | undefined;

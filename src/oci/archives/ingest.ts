@@ -12,7 +12,7 @@ import { type IngestOptions, remaining, type TakenLayer, takeLayer } from './ing
 import { finishDockerArchive, finishOciArchive, type IngestedImage, type Passed } from './ingest-manifest.ts';
 import { IMAGE_ARCHIVE_LIMITS } from './tar-index.ts';
 
-export type { CompressedLayers, IngestOptions } from './ingest-layer.ts';
+export type { IngestOptions, RememberedLayers } from './ingest-layer.ts';
 
 /** Of all documents together, in bytes: a hundred of the largest that are read is more than any image has. */
 const MAX_DOCUMENTS_BYTES = 64 * 1024 * 1024;

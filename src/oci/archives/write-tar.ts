@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type FileHandle, lstat, open, realpath, rename, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { PassThrough, type Writable } from 'node:stream';
+import { PassThrough, Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { DogwoodError } from '../../errors.ts';
 import { syncFolder } from '../stores/blob-files.ts';
@@ -84,7 +84,13 @@ export async function writeTarFile(
 
 function tarOut(write: (chunk: Uint8Array) => Promise<void>, signal: AbortSignal | undefined): TarOut {
   const stream: TarOut['stream'] = async (path, source, size, onBytes) => {
-    await write(writer.header({ ...ROOT_FILE, path, size }));
+    try {
+      await write(writer.header({ ...ROOT_FILE, path, size }));
+    } catch (error) {
+      // Nobody reads it any more, and it is open already.
+      if (source instanceof Readable) source.destroy();
+      throw error;
+    }
     let written = 0;
     for await (const chunk of source) {
       signal?.throwIfAborted();

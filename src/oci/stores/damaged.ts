@@ -10,7 +10,10 @@ export async function removeIfDamaged(path: string, digest: Digest): Promise<voi
   try {
     const file = await open(path, 'r');
     const digester = createDigester(digestAlgorithm(digest));
-    const { ino } = await file.stat();
+    const { ino } = await file.stat().catch(async (error: unknown) => {
+      await file.close();
+      throw error;
+    });
     for await (const chunk of file.createReadStream({ highWaterMark: 1024 * 1024 })) {
       digester.update(chunk as Buffer);
     }

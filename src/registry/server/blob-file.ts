@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { DogwoodError } from '../../errors.ts';
+import { madeOf } from '../../oci/content.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { createDigester, type Digest, digestAlgorithm } from '../../oci/digest.ts';
 import { errnoOf } from '../../oci/stores/file-errors.ts';
@@ -44,7 +45,7 @@ export function createBlobFiles(path: (digest: Digest) => string): BlobFiles {
         checked.set(blob.digest, stamp);
         for (const oldest of checked.keys()) if (checked.size > MAX_CHECKED) checked.delete(oldest);
       };
-      return Readable.from(holdingBack(stream, blob, onMatch), { objectMode: false, highWaterMark: CHUNK });
+      return madeOf(stream, holdingBack(stream, blob, onMatch), CHUNK);
     },
   };
 }

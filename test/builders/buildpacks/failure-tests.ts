@@ -120,6 +120,24 @@ export function failureTests(run: BuildpacksRun): void {
       });
     });
 
+    test('for its image extensions, whose codes (91, 92, 102) no build comes to', {
+      timeout: LIMIT_MS,
+    }, async () => {
+      const builder = await changed('extended', async () => {
+        const group = [{ id: 'test/ext', version: '1.0.0' }];
+        const layers = { 'test/ext': { '1.0.0': { api: '0.10', layerDiffID: 'sha256:00' } } };
+        return [
+          ...['--change', `LABEL io.buildpacks.buildpack.order-extensions='${JSON.stringify([{ group }])}'`],
+          ...['--change', `LABEL io.buildpacks.extension.layers='${JSON.stringify(layers)}'`],
+        ];
+      });
+      const { result } = await build(await testApp(), { builder });
+      expect(result).toMatchObject({
+        status: 'failed',
+        error: { code: 'BUILDER_UNUSABLE', message: expect.stringContaining('image extensions') },
+      });
+    });
+
     test('for the API of a buildpack (12)', { timeout: LIMIT_MS }, async () => {
       const folder = await temporaryFolder();
       const builder = await changed('new-buildpack', async (container) => {

@@ -174,6 +174,7 @@ describe('the same slug again', () => {
       const plan = await slugBuilder.plan(spied, request, context);
       const { temp, makeFolder, hold, store: sink } = session;
       const readSecret = async () => new Uint8Array();
+      const alternatives = async () => [];
       const run = {
         ...context,
         source: spied,
@@ -182,6 +183,7 @@ describe('the same slug again', () => {
         makeFolder,
         hold,
         readSecret,
+        alternatives,
         sink,
         emit,
         logger,

@@ -55,10 +55,7 @@ export function locationOf(exchange: Exchange, session: Session): string {
     return `http://${new URL(registry.storageUrl).host.replace('127.0.0.1', 'localhost')}${path}`;
   if (p09 === 'port-dropped') return `https://${name}${path}`;
   if (location === 'absolute') return `${registry.url}${path}`;
-  if (location === 'relative') {
-    const file = `${session.id}?${session.state}`;
-    // From `.../uploads/` and from `.../uploads/ID` it is the same place.
-    return file;
-  }
+  // From `.../uploads/` and from `.../uploads/ID` it is the same place.
+  if (location === 'relative') return `${session.id}?${session.state}`;
   return path;
 }

@@ -61,7 +61,7 @@ export const TAKEN_OUT: readonly TakenOut[] = [
   {
     pitfall: '00',
     without: 'a server may lead anywhere (fact 8)',
-    file: 'src/net/guard.ts',
+    file: 'src/net/judge.ts',
     find: 'if (referrer === undefined || MAY_LEAD_TO[kindOf(referrer)].includes(kind)) return;',
     replace: 'if (referrer !== null) return;',
   },

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { CompressedLayers } from '../oci/archives/ingest.ts';
+import type { RememberedLayers } from '../oci/archives/ingest.ts';
 import { COMPRESSOR_ID } from '../oci/compression/compress.ts';
 import { isDigest } from '../oci/digest.ts';
 import { ociLayerType } from '../oci/media-types.ts';
@@ -13,7 +13,7 @@ const remembered = z.object({ digest: z.string().refine(isDigest), size: z.int()
  * What became of layers that were compressed in earlier runs: an engine that hands the same layer out again, without
  * compression, does not cost compressing it again. Another compressor gives other bytes, hence its id in the key.
  */
-export function rememberedLayers({ verdicts }: Facts): CompressedLayers {
+export function rememberedLayers({ verdicts }: Facts): RememberedLayers {
   const key = (diffId: string, compression: string) => `${diffId} ${compression} ${COMPRESSOR_ID}`;
   return {
     async get(diffId, compression) {
