@@ -43,8 +43,10 @@ export function openHome(environment: PipelineEnvironment): Home {
     return opening;
   };
   const attempt = optionally(openStore, environment.emit);
-  const isThere = (): boolean => existsSync(join(environment.home, STORE_INDEX));
-  const { locations, write } = rememberedLocations(attempt, isThere);
+  const { locations, write } = rememberedLocations(attempt, {
+    isOpen: () => opening !== undefined,
+    isThere: () => isStoreIn(environment),
+  });
   return {
     store: lazyStore(openStore),
     openStore,
@@ -57,6 +59,15 @@ export function openHome(environment: PipelineEnvironment): Home {
       (await opening?.catch(() => undefined))?.close();
     },
   };
+}
+
+/** A home that cannot even be told holds none. */
+function isStoreIn(environment: PipelineEnvironment): boolean {
+  try {
+    return existsSync(join(environment.home, STORE_INDEX));
+  } catch {
+    return false;
+  }
 }
 
 function lazyStore(open: () => Promise<LocalStore>): ListingTarget {
@@ -108,32 +119,51 @@ function optionalFacts(attempt: Attempt): Facts {
 }
 
 /**
- * The local store's locations for a registry client: what a run sees is held until its end, so that no blob waits for
- * the disk, and a store that is not there yet is not made only to find nothing in it.
+ * The local store's locations for a registry client. What a run sees is held until its end, so that no blob waits for
+ * the disk. A store that is there is opened for it as soon as something was put somewhere, while other bytes are still
+ * on their way; a run that finds everything where it was does not open it. None is made for it: that costs a push
+ * several waits for the disk (100 ms and more while a registry on the same machine writes), for hints.
  */
-function rememberedLocations(attempt: Attempt, isThere: () => boolean) {
+function rememberedLocations(
+  attempt: Attempt,
+  store: { readonly isOpen: () => boolean; readonly isThere: () => boolean },
+) {
   type Sight = { readonly digest: Digest; readonly origin: BlobOrigin; readonly seen: boolean };
   const sights = new Map<string, Sight>();
-  const note = (seen: boolean) => (digest: Digest, origin: BlobOrigin) => {
+  const note = (digest: Digest, origin: BlobOrigin, seen: boolean) => {
     const key = `${origin.registry}/${origin.repository}@${digest}`;
     sights.delete(key);
     sights.set(key, { digest, origin, seen });
   };
+  const isUsable = () => store.isOpen() || store.isThere();
+  const open = () => {
+    if (store.isOpen() || !isUsable()) return;
+    attempt(async () => undefined).catch(() => {
+      // Said again by whoever uses it.
+    });
+  };
+  const find = async (digest: Digest, registry: string): Promise<readonly BlobOrigin[]> =>
+    (await attempt((opened) => opened.locations.of(digest, registry))) ?? [];
   const locations: BlobLocations = {
     async of(digest, registry) {
-      if (!isThere()) return [];
-      return (await attempt((store) => store.locations.of(digest, registry))) ?? [];
+      return isUsable() ? await find(digest, registry).catch(() => []) : [];
     },
-    seen: note(true),
-    forget: note(false),
+    seen(digest, origin, how) {
+      note(digest, origin, true);
+      if (how === 'put') open();
+    },
+    forget(digest, origin) {
+      note(digest, origin, false);
+      open();
+    },
   };
   return {
     locations,
     async write(): Promise<void> {
-      if (sights.size === 0) return;
-      await attempt(async (store) => {
+      if (sights.size === 0 || !store.isOpen()) return;
+      await attempt(async ({ locations }) => {
         for (const { digest, origin, seen } of sights.values()) {
-          await (seen ? store.locations.seen(digest, origin) : store.locations.forget(digest, origin));
+          await (seen ? locations.seen(digest, origin) : locations.forget(digest, origin));
         }
       });
     },

@@ -7,8 +7,8 @@ import type { RetryPolicy } from './retry.ts';
 export interface BlobLocations {
   /** Where the blob was seen in a registry, latest first. */
   of(digest: Digest, registry: string): Promise<readonly BlobOrigin[]>;
-  /** Keeps what this run saw; whoever implements it decides when it is written. */
-  seen(digest: Digest, origin: BlobOrigin): void;
+  /** Keeps what this run put somewhere, or found there; whoever implements it decides when it is written. */
+  seen(digest: Digest, origin: BlobOrigin, how: 'put' | 'found'): void;
   forget(digest: Digest, origin: BlobOrigin): void;
 }
 
@@ -16,8 +16,8 @@ export interface BlobLocations {
 export interface KnownBlobs {
   /** Was put or found there a moment ago; its bytes. Only what is there is remembered, never what is not. */
   size(place: BlobOrigin, digest: Digest): number | undefined;
-  /** It lies there: pushed, mounted, or found. */
-  add(place: BlobOrigin, digest: Digest, size: number): void;
+  /** It lies there: pushed or mounted (`put`), or found. */
+  add(place: BlobOrigin, digest: Digest, size: number, how: 'put' | 'found'): void;
   /** It does not, whatever was seen. */
   remove(place: BlobOrigin, digest: Digest): void;
   /** Other repositories of that registry it could be mounted from, latest first. */
@@ -51,14 +51,14 @@ export function createKnownBlobs(
       const found = blobs.get(keyOf(place.registry, digest))?.get(place.repository);
       return found !== undefined && clock() - found.at < LIFE ? found.size : undefined;
     },
-    add(place, digest, size) {
+    add(place, digest, size, how) {
       const key = keyOf(place.registry, digest);
       const there = blobs.get(key) ?? new Map();
       blobs.set(key, there);
       // The latest is the last in the map.
       there.delete(place.repository);
       there.set(place.repository, { size, at: clock() });
-      locations.seen(digest, canonical(place));
+      locations.seen(digest, canonical(place), how);
     },
     remove(place, digest) {
       blobs.get(keyOf(place.registry, digest))?.delete(place.repository);

@@ -37,61 +37,26 @@ export interface MirroredOptions {
  * fail. A mirror that failed is left alone from then on. All bytes of mirrors are verified, whoever else does; what is
  * written goes to the registry.
  */
-export function createMirroredTarget({ registry, mirrors, onFailure }: MirroredOptions): Target {
-  const failed = new Set<Target>();
-  const usable = () => mirrors.filter((mirror) => !failed.has(mirror));
+export function createMirroredTarget(options: MirroredOptions): Target {
+  const { registry } = options;
+  const { ask, passOver, distrust } = createOrder(options);
 
-  /** True when the next place may be asked; throws when the run itself is over. */
-  const passOver = (mirror: Target, error: unknown, signal: AbortSignal | undefined): void => {
-    signal?.throwIfAborted();
-    if (!(error instanceof DogwoodError) || error.kind.fault === 'bug') throw error;
-    if (error.code === 'BLOB_NOT_FOUND' || error.code === 'IMAGE_NOT_FOUND') return;
-    if (!failed.has(mirror)) onFailure(mirror.name, error.message);
-    failed.add(mirror);
-  };
-
-  /** The first answer of a mirror that is one. */
-  const ask = async <T>(
-    run: (mirror: Target) => Promise<T | undefined>,
-    signal: AbortSignal | undefined,
-  ): Promise<T | undefined> => {
-    for (const mirror of usable()) {
-      try {
-        const answer = await run(mirror);
-        if (answer !== undefined) return answer;
-      } catch (error) {
-        passOver(mirror, error, signal);
-      }
-    }
-    return undefined;
-  };
-
-  const openBlob = async (descriptor: Descriptor, options: OpenOptions): Promise<Readable> => {
-    const { signal } = options;
+  const openBlob = async (descriptor: Descriptor, open: OpenOptions): Promise<Readable> => {
+    const { signal } = open;
     const first = await ask(
       async (mirror) => ({ mirror, stream: await mirror.open(descriptor, { verify: false, signal }) }),
       signal,
     );
-    if (first === undefined) return await registry.open(descriptor, options);
-    async function* relay(mirror: Target, stream: Readable): AsyncGenerator<Uint8Array> {
-      let received = 0;
-      try {
-        for await (const chunk of stream as AsyncIterable<Uint8Array>) {
-          yield chunk;
-          received += chunk.length;
-        }
-        return;
-      } catch (error) {
-        passOver(mirror, error, signal);
-      }
-      // A mirror that broke off half-way: the registry's bytes go on where the mirror's ended.
-      yield* without(await registry.open(descriptor, { verify: false, signal }), received);
-    }
+    if (first === undefined) return await registry.open(descriptor, open);
     const { mirror, stream } = first;
-    const bytes = Readable.from(relay(mirror, stream), { objectMode: false, highWaterMark: 1024 * 1024 });
+    // Where a mirror breaks off half-way, the registry's bytes go on.
+    const chunks = continued(stream, async (error) => {
+      passOver(mirror, error, signal);
+      return await registry.open(descriptor, { verify: false, signal });
+    });
+    const bytes = Readable.from(chunks, { objectMode: false, highWaterMark: 1024 * 1024 });
     return verified(bytes, descriptor, mirror.name, async () => {
-      onFailure(mirror.name, `${descriptor.digest} is damaged there`);
-      failed.add(mirror);
+      distrust(mirror, `${descriptor.digest} is damaged there`);
     });
   };
 
@@ -101,11 +66,11 @@ export function createMirroredTarget({ registry, mirrors, onFailure }: MirroredO
       const found = await ask(async (mirror) => (await mirror.has(descriptor, signal)) || undefined, signal);
       return found ?? (await registry.has(descriptor, signal));
     },
-    async open(descriptor, options = {}) {
-      if (!isManifestOrIndexType(descriptor.mediaType)) return await openBlob(descriptor, options);
-      const { signal } = options;
+    async open(descriptor, open = {}) {
+      if (!isManifestOrIndexType(descriptor.mediaType)) return await openBlob(descriptor, open);
+      const { signal } = open;
       const document = await ask((mirror) => readDocument(mirror, descriptor, signal), signal);
-      if (document === undefined) return await registry.open(descriptor, options);
+      if (document === undefined) return await registry.open(descriptor, open);
       return Readable.from([document], { objectMode: false });
     },
     async resolve(reference, signal) {
@@ -113,6 +78,55 @@ export function createMirroredTarget({ registry, mirrors, onFailure }: MirroredO
       return found ?? (await registry.resolve(reference, signal));
     },
   };
+}
+
+/** Asks mirrors one after the other, and remembers which of them are of no use. */
+function createOrder({ mirrors, onFailure }: Pick<MirroredOptions, 'mirrors' | 'onFailure'>) {
+  const failed = new Set<Target>();
+  const distrust = (mirror: Target, reason: string): void => {
+    if (!failed.has(mirror)) onFailure(mirror.name, reason);
+    failed.add(mirror);
+  };
+  /** Returns when the next place may be asked; throws when the run itself is over. */
+  const passOver = (mirror: Target, error: unknown, signal: AbortSignal | undefined): void => {
+    signal?.throwIfAborted();
+    if (!(error instanceof DogwoodError) || error.kind.fault === 'bug') throw error;
+    if (error.code !== 'BLOB_NOT_FOUND' && error.code !== 'IMAGE_NOT_FOUND') distrust(mirror, error.message);
+  };
+  /** The first answer that is one. */
+  const ask = async <T>(
+    run: (mirror: Target) => Promise<T | undefined>,
+    signal: AbortSignal | undefined,
+  ): Promise<T | undefined> => {
+    for (const mirror of mirrors.filter((one) => !failed.has(one))) {
+      try {
+        const answer = await run(mirror);
+        if (answer !== undefined) return answer;
+      } catch (error) {
+        passOver(mirror, error, signal);
+      }
+    }
+    return undefined;
+  };
+  return { ask, passOver, distrust };
+}
+
+/** A stream, and where it breaks off another one of the same bytes from there on. */
+async function* continued(
+  stream: Readable,
+  other: (error: unknown) => Promise<Readable>,
+): AsyncGenerator<Uint8Array> {
+  let received = 0;
+  try {
+    for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+      yield chunk;
+      received += chunk.length;
+    }
+    return;
+  } catch (error) {
+    stream.destroy();
+    yield* without(await other(error), received);
+  }
 }
 
 async function* without(stream: Readable, count: number): AsyncGenerator<Uint8Array> {

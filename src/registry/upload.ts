@@ -36,7 +36,9 @@ export async function uploadBlob(upload: Upload): Promise<PutResult> {
 }
 
 function remembered(upload: Upload, result: PutResult): PutResult {
-  upload.client.blobs.add(upload.repository, result.descriptor.digest, result.descriptor.size);
+  const { digest, size } = result.descriptor;
+  const how = result.outcome === 'existing' ? 'found' : 'put';
+  upload.client.blobs.add(upload.repository, digest, size, how);
   return result;
 }
 

@@ -60,6 +60,16 @@ export function targetContract(name: string, makeTarget: () => Promise<Target>):
       expect(Buffer.compare(await buffer(await target.open(descriptor, { verify: false })), bytes)).toBe(0);
     });
 
+    it('gives a blob from a byte on', async () => {
+      const target = await makeTarget();
+      const { descriptor, bytes } = randomBlob(300_000);
+      await target.put(bytesContent(bytes), descriptor);
+      for (const offset of [1, 299_999]) {
+        const rest = await buffer(await target.open(descriptor, { offset }));
+        expect(Buffer.compare(rest, bytes.subarray(offset))).toBe(0);
+      }
+    });
+
     it('takes an empty blob', async () => {
       const target = await makeTarget();
       const { descriptor, bytes } = blobOf('');

@@ -1,4 +1,7 @@
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { openLayout } from '../../src/oci/stores/layout.ts';
+import { copyImage } from '../../src/pipeline/copy.ts';
 import { listTags, removeImages } from '../../src/pipeline/images.ts';
 import { inspectImage } from '../../src/pipeline/inspect.ts';
 import { pipelineEnvironment } from '../helpers/pipeline.ts';
@@ -52,6 +55,19 @@ describe('images of a registry', () => {
     expect((await inspectImage(image, environment)).referrers).toBeNull();
     expect(registry.requests.filter(({ place }) => place === 'referrers')).toEqual([]);
     expect((await inspectImage(image, environment, { referrers: true })).referrers).toEqual([sbom.entry]);
+  });
+
+  it('are found by what is copied there and refers to them, where the registry itself keeps no list', async () => {
+    const { environment, repository, image, registry } = await registryWithImage();
+    registry.become({ p11: 'no-api' });
+    const signature = await makeReferrer(image, 'text/signature');
+    const layout = await openLayout(join(environment.home, 'layout'), { create: true });
+    await signature.send(layout);
+    await layout.tag(signature.descriptor, 'signature');
+    const from = `oci:${layout.directory}:signature`;
+    await copyImage(from, `docker://${repository}:signature`, environment, { compression: 'keep' });
+    const inspected = await inspectImage(`docker://${repository}:v1`, environment, { referrers: true });
+    expect(inspected.referrers).toEqual([signature.entry]);
   });
 
   it('that are not there are told with the tags most like them', async () => {

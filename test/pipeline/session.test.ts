@@ -1,6 +1,9 @@
+import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { bytesContent } from '../../src/oci/content.ts';
+import { openLocalStore } from '../../src/oci/stores/local.ts';
 import { withSession } from '../../src/pipeline/session.ts';
 import { randomBlob } from '../contract/target.ts';
 import { pipelineEnvironment } from '../helpers/pipeline.ts';
@@ -23,6 +26,7 @@ it('closes all that was opened, also where something of it cannot be closed', as
 it('remembers where blobs were seen for the next run, which mounts from there', async () => {
   const registry = await quirkRegistry();
   const environment = pipelineEnvironment(await temporaryFolder());
+  (await openLocalStore(environment.home)).close();
   const { descriptor, bytes } = randomBlob(100_000);
   const put = (name: string) =>
     withSession(environment, async (session) => {
@@ -38,11 +42,22 @@ it('remembers where blobs were seen for the next run, which mounts from there', 
   expect(from.at(-1)).toContain('from=team%2Fthree');
 });
 
+it('makes no store only to remember where blobs are', async () => {
+  const registry = await quirkRegistry();
+  const environment = pipelineEnvironment(join(await temporaryFolder(), 'home'));
+  const { descriptor, bytes } = randomBlob();
+  await withSession(environment, async (session) => {
+    const target = session.registry({ registry: registry.host, repository: 'team/app' }, 'push');
+    await target.put(bytesContent(bytes), descriptor);
+  });
+  expect(existsSync(environment.home)).toBe(false);
+});
+
 it('a home where nothing can be kept fails no push, and says so once', async () => {
   const registry = await quirkRegistry();
   const folder = await temporaryFolder();
-  await writeFile(`${folder}/home`, 'a file');
-  const environment = pipelineEnvironment(`${folder}/home`);
+  await writeFile(`${folder}/index.sqlite`, 'no database');
+  const environment = pipelineEnvironment(folder);
   const { descriptor, bytes } = randomBlob();
   const outcome = await withSession(environment, async (session) => {
     const target = session.registry({ registry: registry.host, repository: 'team/app' }, 'push');

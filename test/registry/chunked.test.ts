@@ -1,9 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { bytesContent, type Content } from '../../src/oci/content.ts';
 import { MEDIA_TYPES } from '../../src/oci/media-types.ts';
+import { createRegistryTarget } from '../../src/registry/registry-target.ts';
 import { blobOf } from '../contract/target.ts';
+import { serve } from '../helpers/http-server.ts';
 import { type QuirkRegistry, quirkRegistry } from '../helpers/quirk-registry/quirk-registry.ts';
 import type { Quirks } from '../helpers/quirk-registry/quirks.ts';
 import { realClient, targetAt } from './pitfalls/client.ts';
@@ -182,3 +185,62 @@ it('a small blob is not asked for: it starts over', async () => {
     'ping',
   ]);
 });
+
+describe('a blob that is too large for one request', () => {
+  /** nginx before a registry: a body above `limit` bytes is refused, with a web page. */
+  async function behindProxy(limit: number) {
+    const parts: Buffer[] = [];
+    const lines: string[] = [];
+    const server = await serve(async (request, response) => {
+      const { method, url = '', headers } = request;
+      if (url === '/v2/') return response.end();
+      if (method === 'HEAD') return response.writeHead(404).end();
+      const length = Number(headers['content-length'] ?? 0);
+      const answer = (status: number) => {
+        lines.push(`${method} ${headers['content-range'] ?? ''} ${status}`);
+        response
+          .writeHead(status, { location: '/upload/1', range: `0-${Math.max(0, sizeOf(parts) - 1)}` })
+          .end();
+      };
+      if (length > limit) {
+        response.setHeader('connection', 'close');
+        return answer(413);
+      }
+      if (method === 'PATCH') parts.push(await buffer(request));
+      if (method === 'POST') parts.splice(0);
+      return answer(method === 'PUT' ? 201 : method === 'GET' || method === 'DELETE' ? 204 : 202);
+    });
+    return { server, lines, bytes: () => Buffer.concat(parts) };
+  }
+
+  it('goes in chunks as small as the proxy wants, and the next one at once', async () => {
+    const { server, lines, bytes: arrived } = await behindProxy(MiB);
+    const client = realClient();
+    const target = createRegistryTarget({
+      client,
+      reference: { registry: server.host, repository: 'team/app' },
+    });
+    expect((await target.put(watched().content, descriptor)).outcome).toBe('sent');
+    expect(arrived().equals(bytes)).toBe(true);
+    expect(lines.slice(0, 3)).toEqual(['POST  202', 'PUT  413', 'DELETE  204']);
+    lines.splice(0);
+    const other = createRegistryTarget({
+      client,
+      reference: { registry: server.host, repository: 'team/two' },
+    });
+    await other.put(watched().content, descriptor);
+    expect(lines.filter((line) => line.endsWith('413'))).toEqual([]);
+    expect(lines.filter((line) => line.startsWith('PATCH'))[0]).toBe(`PATCH 0-${MiB - 1} 202`);
+  });
+
+  it('is refused where no chunk is small enough', async () => {
+    const { server } = await behindProxy(1000);
+    const target = createRegistryTarget({
+      client: realClient(),
+      reference: { registry: server.host, repository: 'team/app' },
+    });
+    await expect(target.put(watched().content, descriptor)).rejects.toMatchObject({ code: 'REGISTRY_FULL' });
+  });
+});
+
+const sizeOf = (parts: readonly Buffer[]) => parts.reduce((sum, part) => sum + part.length, 0);

@@ -88,6 +88,71 @@ describe('a blob from a registry', () => {
     ]);
   });
 
+  it('is taken up again where an answer ended early without any error', async () => {
+    const server = await registry((request, response) => {
+      const from = Number(/^bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
+      if (from === 0) return response.writeHead(200).end(bytes.subarray(0, 70_000));
+      const range = `bytes ${from}-${bytes.length - 1}/${bytes.length}`;
+      return response.writeHead(206, { 'content-range': range }).end(bytes.subarray(from));
+    });
+    const got = await buffer(await targetAt(server.host).open(descriptor));
+    expect(Buffer.compare(got, bytes)).toBe(0);
+  });
+
+  it.each([
+    ['all of it, for it knows no ranges', () => [200, 0, undefined] as const],
+    ['from an earlier byte on', (from: number) => [206, from - 1000, from - 1000] as const],
+    ['without saying from where', (from: number) => [206, from, undefined] as const],
+  ])('is taken up again where the registry then sends %s', async (_what, answered) => {
+    const server = await registry((request, response) => {
+      const asked = Number(/^bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
+      if (asked === 0) {
+        response.writeHead(200, { 'content-length': bytes.length });
+        return response.write(bytes.subarray(0, 70_000), () => request.socket.end());
+      }
+      const [status, from, said] = answered(asked);
+      const range =
+        said === undefined ? {} : { 'content-range': `bytes ${said}-${bytes.length - 1}/${bytes.length}` };
+      // An ETag may be another each time: what the bytes are, their digest says.
+      return response.writeHead(status, { etag: `"${Math.random()}"`, ...range }).end(bytes.subarray(from));
+    });
+    const got = await buffer(await targetAt(server.host).open(descriptor));
+    expect(Buffer.compare(got, bytes)).toBe(0);
+  });
+
+  it('fails when the registry sends only what comes later', async () => {
+    const server = await registry((request, response) => {
+      if (request.headers.range === undefined) {
+        response.writeHead(200, { 'content-length': bytes.length });
+        return response.write(bytes.subarray(0, 70_000), () => request.socket.end());
+      }
+      const range = `bytes 150000-${bytes.length - 1}/${bytes.length}`;
+      return response.writeHead(206, { 'content-range': range }).end(bytes.subarray(150_000));
+    });
+    const whole = buffer(await targetAt(server.host).open(descriptor));
+    await expect(whole).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
+  });
+
+  it('goes on for as long as it gets further', async () => {
+    const large = randomBlob(12 * 1024 * 1024);
+    let cuts = 0;
+    const server = await registry((request, response) => {
+      const from = Number(/^bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
+      const part = large.bytes.subarray(from);
+      response.writeHead(from === 0 ? 200 : 206, {
+        'content-length': part.length,
+        ...(from > 0 && { 'content-range': `bytes ${from}-${large.bytes.length - 1}/${large.bytes.length}` }),
+      });
+      if (part.length < 1_500_000) return response.end(part);
+      cuts += 1;
+      return response.write(part.subarray(0, 1_500_000), () => request.socket.end());
+    });
+    const got = await buffer(await targetAt(server.host).open(large.descriptor));
+    expect(Buffer.compare(got, large.bytes)).toBe(0);
+    // Three tries are all that one thing is worth here.
+    expect(cuts).toBeGreaterThan(5);
+  });
+
   it('fails when it breaks too often', async () => {
     const server = await registry(cutting(99, 20_000));
     const whole = buffer(await targetAt(server.host).open(descriptor));

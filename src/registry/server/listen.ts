@@ -6,13 +6,26 @@ import type { Logger } from '../../log.ts';
 import { isLoopback } from '../hosts.ts';
 import type { PullHandler } from './handler.ts';
 
-/** Milliseconds in which a client must have sent its headers, and its whole request. */
-const HEADERS_MS = 10_000;
-const REQUEST_MS = 30_000;
-/** Milliseconds after which a connection on which nothing moves is cut, and an unused one is closed. */
-const IDLE_MS = 120_000;
-const KEEP_ALIVE_MS = 60_000;
-const MAX_CONNECTIONS = 512;
+/** What a client may take of time and room, in milliseconds and connections. */
+export interface ListenLimits {
+  /** To send its headers. */
+  readonly headers: number;
+  /** To send its whole request. */
+  readonly request: number;
+  /** Without a byte either way, before its connection is cut. */
+  readonly idle: number;
+  /** An unused connection is kept. */
+  readonly keepAlive: number;
+  readonly connections: number;
+}
+
+const LIMITS: ListenLimits = {
+  headers: 10_000,
+  request: 30_000,
+  idle: 120_000,
+  keepAlive: 60_000,
+  connections: 512,
+};
 
 export interface ListenOptions {
   /** A name or an address; IPv6 without brackets. */
@@ -24,6 +37,7 @@ export interface ListenOptions {
   /** Whether it is open to everybody who reaches it: then only this machine may. */
   readonly open: boolean;
   readonly logger: Logger;
+  readonly limits?: Partial<ListenLimits> | undefined;
 }
 
 export interface Listening {
@@ -48,7 +62,8 @@ export async function listen(handler: PullHandler, options: ListenOptions): Prom
       hint: 'Give tokens with --token-file, or listen on 127.0.0.1.',
     });
   }
-  const server = createServer(options.tls);
+  const limits = { ...LIMITS, ...options.limits };
+  const server = createServer(options.tls, limits);
   let closing = false;
   server.on('request', (request, response) => {
     if (closing) response.setHeader('connection', 'close');
@@ -56,7 +71,7 @@ export async function listen(handler: PullHandler, options: ListenOptions): Prom
     response.once('close', () => setImmediate(() => closing && server.closeIdleConnections()));
     void handler(request, response);
   });
-  server.on('drop', () => options.logger.warn('connection refused: too many', { limit: MAX_CONNECTIONS }));
+  server.on('drop', () => options.logger.warn('connection refused: too many', { limit: limits.connections }));
   await start(server, address, options);
   const bound = server.address();
   const port = typeof bound === 'object' && bound !== null ? bound.port : options.port;
@@ -72,19 +87,19 @@ export async function listen(handler: PullHandler, options: ListenOptions): Prom
   };
 }
 
-function createServer(tls: ListenOptions['tls']): Server {
-  const limits = {
-    headersTimeout: HEADERS_MS,
-    requestTimeout: REQUEST_MS,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    connectionsCheckingInterval: 1000,
+function createServer(tls: ListenOptions['tls'], limits: ListenLimits): Server {
+  const times = {
+    headersTimeout: limits.headers,
+    requestTimeout: limits.request,
+    keepAliveTimeout: limits.keepAlive,
+    connectionsCheckingInterval: Math.min(1000, limits.headers),
   };
   const server =
     tls === undefined
-      ? process.getBuiltinModule('node:http').createServer(limits)
-      : process.getBuiltinModule('node:https').createServer({ ...limits, ...tls });
-  server.maxConnections = MAX_CONNECTIONS;
-  server.setTimeout(IDLE_MS);
+      ? process.getBuiltinModule('node:http').createServer(times)
+      : process.getBuiltinModule('node:https').createServer({ ...times, ...tls });
+  server.maxConnections = limits.connections;
+  server.setTimeout(limits.idle);
   return server;
 }
 

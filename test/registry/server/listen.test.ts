@@ -99,6 +99,41 @@ describe('a client that talks nonsense', () => {
     expect((await fetch(`${url}/v2/`)).status).toBe(200);
   });
 
+  it('is given up when it takes its time with its headers, or reads nothing of the answer', async () => {
+    const ended = Promise.withResolvers<void>();
+    const made = await listening(
+      async (_, response) => {
+        response.once('close', () => ended.resolve());
+        // More than a socket takes in by itself.
+        response.end(Buffer.alloc(64 * 1024 * 1024));
+      },
+      { limits: { headers: 50, request: 50, idle: 200 } },
+    );
+    const [address = '', port = ''] = made.host.split(':');
+    const slow = connect(Number(port), address);
+    slow.write('GET /v2/ HTTP/1.1\r\nHost: x\r\nX: ');
+    expect((await buffer(slow)).toString()).toMatch(/^HTTP\/1.1 408 /);
+    const deaf = connect(Number(port), address);
+    onTestFinished(() => void deaf.destroy());
+    deaf.pause();
+    deaf.on('error', () => {});
+    deaf.write(`GET / HTTP/1.1\r\nHost: ${made.host}\r\n\r\n`);
+    await ended.promise;
+  });
+
+  it('and takes all connections gets no more', async () => {
+    const made = await listening(hello, { limits: { connections: 2 } });
+    const [address = '', port = ''] = made.host.split(':');
+    const open = [1, 2].map(() => connect(Number(port), address));
+    onTestFinished(() => open.forEach((socket) => void socket.destroy()));
+    await Promise.all(open.map((socket) => once(socket, 'connect')));
+    const third = connect(Number(port), address);
+    third.on('error', () => {});
+    await once(third, 'close');
+    open[0]?.end(`GET / HTTP/1.1\r\nHost: ${made.host}\r\nConnection: close\r\n\r\n`);
+    expect(open[0] && (await buffer(open[0])).toString()).toMatch(/hello$/);
+  });
+
   it('gets an answer to paths that are none', async () => {
     const { host } = await serveStore();
     const [address = '', port = ''] = host.split(':');
