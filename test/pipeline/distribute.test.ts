@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { DogwoodError, type ErrorCode } from '../../src/errors.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { createMemoryTarget } from '../../src/oci/stores/memory.ts';
@@ -133,6 +133,16 @@ describe('the order', () => {
     const { references } = await run([place('fra', nearest), other('iad'), other('syd')]);
     expect((await references).map(({ state }) => state)).toEqual(['available', 'available', 'available']);
     expect(order).toEqual(['nearest', 'iad', 'syd']);
+  });
+
+  it('a nearest that is slow keeps the line as long as it moves', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    // Three at once and then the manifest: never 20 ms without anything, and 24 in all.
+    const slow = watched(() => vi.advanceTimersByTimeAsync(6));
+    const { references, events } = await run([place('fra', slow), place('iad')], { stall: 20 });
+    expect(await references).toMatchObject([{ state: 'available' }, { state: 'available' }]);
+    expect(regionEvents(events)).toEqual(['fra started', 'fra available', 'iad started', 'iad available']);
   });
 
   it('a nearest that hangs does not hold up the others', async () => {

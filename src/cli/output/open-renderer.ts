@@ -23,7 +23,8 @@ export function openRenderer(host: CliHost, mode: Exclude<ProgressMode, 'auto'>)
     write: (text) => void host.stderr.write(text),
     clock: () => host.clock(),
     every: (milliseconds, callback) => host.every(milliseconds, callback),
-    columns: () => host.stderr.columns ?? DEFAULT_COLUMNS,
+    // A terminal that nobody has given a size (`script` in CI) has 0 columns.
+    columns: () => host.stderr.columns || DEFAULT_COLUMNS,
     colour: !isPlain(host),
   };
   if (mode === 'json') return createJsonRenderer(context);

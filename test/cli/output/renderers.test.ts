@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { createJsonRenderer } from '../../../src/cli/output/json.ts';
+import { openRenderer } from '../../../src/cli/output/open-renderer.ts';
 import { createPlainRenderer } from '../../../src/cli/output/plain.ts';
 import type { RenderContext } from '../../../src/cli/output/renderer.ts';
 import { createTtyRenderer } from '../../../src/cli/output/tty.ts';
 import type { BuildEvent } from '../../../src/plan/events.ts';
 import type { ResultReference } from '../../../src/plan/result.ts';
-import { createFakeClock } from '../fake-host.ts';
+import { createFakeClock, createFakeHost } from '../fake-host.ts';
 
 function createContext(colour = false) {
   const time = createFakeClock();
@@ -192,6 +193,16 @@ describe('plain', () => {
 });
 
 describe('tty', () => {
+  test('a terminal without a size has room for a line', () => {
+    const { host, texts, time } = createFakeHost({ arguments: [], stderr: { isTTY: true } });
+    Object.assign(host.stderr, { columns: 0 });
+    const renderer = openRenderer(host, 'tty');
+    renderer.event(started);
+    time.advance(100);
+    renderer.end();
+    expect(texts.stderr).toContain('build  0.1 s');
+  });
+
   test('a region that failed moves no more', () => {
     const { context, advance, text } = createContext();
     const renderer = createTtyRenderer(context);
