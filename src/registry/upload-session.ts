@@ -83,7 +83,10 @@ export function withDigest(session: UploadSession, digest: Digest): URL {
  * How many bytes a registry has, by the `Range` of its answer, which ends with the last byte it has; undefined when it
  * does not say. `0-0` is one byte or none (distribution says it of both): none, unless one is what must be there.
  */
-export function receivedBytes(response: RegistryResponse, expected?: number): number | undefined {
+export function receivedBytes(
+  response: Pick<RegistryResponse, 'headers'>,
+  expected?: number,
+): number | undefined {
   const end = /^(?:bytes[= ])?0-(\d{1,15})$/.exec(header(response, 'range')?.trim() ?? '')?.[1];
   if (end === undefined) return undefined;
   return end === '0' && expected !== 1 ? 0 : Number(end) + 1;

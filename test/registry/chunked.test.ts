@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { bytesContent, type Content } from '../../src/oci/content.ts';
 import { MEDIA_TYPES } from '../../src/oci/media-types.ts';
 import { createRegistryTarget } from '../../src/registry/registry-target.ts';
+import { receivedBytes } from '../../src/registry/upload-session.ts';
 import { blobOf } from '../contract/target.ts';
 import { serve } from '../helpers/http-server.ts';
 import { type QuirkRegistry, quirkRegistry } from '../helpers/quirk-registry/quirk-registry.ts';
@@ -244,3 +245,18 @@ describe('a blob that is too large for one request', () => {
 });
 
 const sizeOf = (parts: readonly Buffer[]) => parts.reduce((sum, part) => sum + part.length, 0);
+
+it.each([
+  ['0-99', undefined, 100],
+  ['bytes=0-99', undefined, 100],
+  // Distribution says it of none and of one; one it is only where one was sent.
+  ['0-0', undefined, 0],
+  ['0-0', 1, 1],
+  ['0-0', 500, 0],
+  ['5-99', undefined, undefined],
+  ['nonsense', undefined, undefined],
+  [undefined, undefined, undefined],
+])('a Range of %s tells of so many bytes (%s sent): %s', (range, expected, received) => {
+  const response = { headers: range === undefined ? {} : { range: [range] } };
+  expect(receivedBytes(response, expected)).toBe(received);
+});

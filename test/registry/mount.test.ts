@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { bytesContent } from '../../src/oci/content.ts';
 import type { BlobLocations } from '../../src/registry/known-blobs.ts';
@@ -143,4 +144,29 @@ it('what is there is asked for once in a while, and what is not each time', asyn
   await put();
   expect(heads()).toBe(2);
   expect(registry.lines().at(-1)).toBe(`HEAD /v2/team/app/blobs/${decodeURIComponent(digest)}`);
+});
+
+it.each([
+  ['the same repository', 'team/a', 'sent'],
+  ['another of the registry', 'team/b', 'sent'],
+])('who is given up takes nobody along: a second sender to %s goes on', async (_what, second, outcome) => {
+  const registry = await quirkRegistry();
+  const client = realClient();
+  const abort = new AbortController();
+  const begun = Promise.withResolvers<void>();
+  const slow = {
+    reopenable: true,
+    open: async () => {
+      begun.resolve();
+      return new Readable({ read() {} });
+    },
+  };
+  const first = targetAt(registry, 'team/a', client).put(slow, descriptor, { signal: abort.signal });
+  const failed = expect(first).rejects.toThrow('enough');
+  await begun.promise;
+  const other = targetAt(registry, second, client).put(content, descriptor);
+  abort.abort(new Error('enough'));
+  await failed;
+  expect((await other).outcome).toBe(outcome);
+  expect(registry.sessions.size).toBe(0);
 });
