@@ -56,7 +56,7 @@ export async function faultRun(seed: number, backend: Backend): Promise<Outcome>
     const answersAreDamaged = () => proxy.happened.some((event) => event.startsWith('corrupt at answer-'));
     const outcome = await send(trip, proxy.host, IMPATIENT, streams)
       .catch((error: unknown) => {
-        if (!(error instanceof NoRetry) || !answersAreDamaged()) throw error;
+        if (!(error instanceof NoRetry) || !error.isAnswer || !answersAreDamaged()) throw error;
         process.stderr.write(`seed ${seed} believed a damaged answer: ${error.message}\n`);
         return 'believed' as const;
       })
@@ -122,10 +122,18 @@ function clear(error: unknown): ErrorCode {
   const { retryable, fault } = ERRORS[error.code];
   if (fault === 'bug') throw new Error(`a bug of ours: ${error.message}`, { cause: error });
   if (!retryable) {
-    throw new NoRetry(`it ended with ${error.code}: ${error.message}`, { cause: error });
+    throw new NoRetry(error);
   }
   return error.code;
 }
 
 /** An attempt ended with an error that says that it will be the same next time. */
-class NoRetry extends Error {}
+class NoRetry extends Error {
+  /** It is what an answer said, or how it said it; what is wrong with bytes we found ourselves. */
+  readonly isAnswer: boolean;
+
+  constructor(cause: DogwoodError) {
+    super(`it ended with ${cause.code}: ${cause.message}`, { cause });
+    this.isAnswer = cause.code !== 'DIGEST_MISMATCH' && cause.code !== 'SIZE_MISMATCH';
+  }
+}
