@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { bytesContent, type Content } from '../../src/oci/content.ts';
 import { MEDIA_TYPES } from '../../src/oci/media-types.ts';
 import { createRegistryTarget } from '../../src/registry/registry-target.ts';
-import { receivedBytes } from '../../src/registry/upload-session.ts';
+import { receivedBytes } from '../../src/registry/upload/session.ts';
 import { blobOf } from '../contract/target.ts';
 import { serve } from '../helpers/http-server.ts';
 import { type QuirkRegistry, quirkRegistry } from '../helpers/quirk-registry/quirk-registry.ts';

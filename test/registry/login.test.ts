@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { bytesContent } from '../../src/oci/content.ts';
 import { createRegistryTarget } from '../../src/registry/registry-target.ts';
-import type { RetryPolicy } from '../../src/registry/retry.ts';
+import type { RetryPolicy } from '../../src/registry/http/retry.ts';
 import { randomBlob } from '../contract/target.ts';
 import { type Handler, serve } from '../helpers/http-server.ts';
 import { quirkRegistry } from '../helpers/quirk-registry/quirk-registry.ts';

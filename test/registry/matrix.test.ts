@@ -12,7 +12,7 @@ import { bytesContent, type Content } from '../../src/oci/content.ts';
 import { copy } from '../../src/oci/copy.ts';
 import { createMemoryTarget } from '../../src/oci/stores/memory.ts';
 import { deleteContent } from '../../src/registry/delete.ts';
-import { createRegistryClient } from '../../src/registry/http.ts';
+import { createRegistryClient } from '../../src/registry/client.ts';
 import { listReferrers } from '../../src/registry/referrers.ts';
 import { createRegistryTarget, type RegistryTarget } from '../../src/registry/registry-target.ts';
 import { listTags } from '../../src/registry/tags.ts';

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { bytesContent } from '../../src/oci/content.ts';
-import type { BlobLocations } from '../../src/registry/known-blobs.ts';
+import type { BlobLocations } from '../../src/registry/upload/known-blobs.ts';
 import { randomBlob } from '../contract/target.ts';
 import { type QuirkRegistry, quirkRegistry } from '../helpers/quirk-registry/quirk-registry.ts';
 import { realClient, targetAt } from './pitfalls/client.ts';

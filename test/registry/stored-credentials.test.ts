@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { RunHelper } from '../../src/engines/credential-helper.ts';
 import { bytesContent } from '../../src/oci/content.ts';
-import { registryCredentials } from '../../src/registry/stored-credentials.ts';
+import { registryCredentials } from '../../src/registry/auth/stored-credentials.ts';
 import { randomBlob } from '../contract/target.ts';
 import { quirkRegistry } from '../helpers/quirk-registry/quirk-registry.ts';
 import { temporaryFolder } from '../helpers/temp.ts';

@@ -1,8 +1,8 @@
 import { text } from 'node:stream/consumers';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createHttpClient } from '../../src/net/http.ts';
-import type { Credential } from '../../src/registry/credentials.ts';
-import { fetchToken, type TokenRequest } from '../../src/registry/token.ts';
+import type { Credential } from '../../src/registry/auth/credentials.ts';
+import { fetchToken, type TokenRequest } from '../../src/registry/auth/token.ts';
 import { randomBlob } from '../contract/target.ts';
 import { type Handler, serve } from '../helpers/http-server.ts';
 import { quirkRegistry } from '../helpers/quirk-registry/quirk-registry.ts';

@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { z } from 'zod';
-import { DogwoodError } from '../errors.ts';
-import { canonicalRegistry } from '../oci/reference.ts';
+import { DogwoodError } from '../../errors.ts';
+import { canonicalRegistry } from '../../oci/reference.ts';
 import type { Credential } from './credentials.ts';
 
 /** Where credentials are kept, in the form of Docker's `config.json`, which Podman's `auth.json` has too. */

@@ -1,5 +1,5 @@
-import { DogwoodError } from '../errors.ts';
-import { NetError } from '../net/net-error.ts';
+import { DogwoodError } from '../../errors.ts';
+import { NetError } from '../../net/net-error.ts';
 
 /**
  * An answer that is no HTTP. From somebody who spoke it a moment ago, it was damaged on its way; but headers without an

@@ -1,13 +1,13 @@
-import { locationTarget } from '../net/redirect.ts';
-import type { Content, Expectation } from '../oci/content.ts';
-import type { Digest } from '../oci/digest.ts';
-import type { PutOptions } from '../oci/target.ts';
-import { discard, header } from './body.ts';
-import type { RegistryRequest, RegistryResponse } from './exchange.ts';
-import type { RegistryClient } from './http.ts';
-import { type Repository, sizeOfContent } from './pull.ts';
-import { connectionFailure } from './refusal.ts';
-import { pushScope } from './scope.ts';
+import { locationTarget } from '../../net/redirect.ts';
+import type { Content, Expectation } from '../../oci/content.ts';
+import type { Digest } from '../../oci/digest.ts';
+import type { PutOptions } from '../../oci/target.ts';
+import { discard, header } from '../http/body.ts';
+import type { RegistryRequest, RegistryResponse } from '../exchange.ts';
+import type { RegistryClient } from '../client.ts';
+import { type Repository, sizeOfContent } from '../pull.ts';
+import { connectionFailure } from '../http/refusal.ts';
+import { pushScope } from '../auth/scope.ts';
 
 /** One blob on its way into one repository. */
 export interface Upload {

@@ -1,9 +1,9 @@
 import type { Readable } from 'node:stream';
-import type { RequestBody } from '../net/http.ts';
-import { type Content, type Expectation, skipBytes } from '../oci/content.ts';
-import { createDigester, type Digest, type Digester, digestAlgorithm } from '../oci/digest.ts';
-import { chunkFreer } from '../oci/own-chunks.ts';
-import { mismatch, sizeMismatch } from '../oci/verify.ts';
+import type { RequestBody } from '../../net/http.ts';
+import { type Content, type Expectation, skipBytes } from '../../oci/content.ts';
+import { createDigester, type Digest, type Digester, digestAlgorithm } from '../../oci/digest.ts';
+import { chunkFreer } from '../../oci/own-chunks.ts';
+import { mismatch, sizeMismatch } from '../../oci/verify.ts';
 
 /** Content on its way into one request or several: hashed and counted as it passes, and stopped before it lies. */
 export interface CheckedBody {

@@ -1,7 +1,7 @@
-import { DogwoodError, type ErrorCode } from '../errors.ts';
-import type { HttpResponse } from '../net/http.ts';
-import { NetError, type NetErrorKind } from '../net/net-error.ts';
-import { clientCertificateRefusal } from '../net/tls-failure.ts';
+import { DogwoodError, type ErrorCode } from '../../errors.ts';
+import type { HttpResponse } from '../../net/http.ts';
+import { NetError, type NetErrorKind } from '../../net/net-error.ts';
+import { clientCertificateRefusal } from '../../net/tls-failure.ts';
 import { header, readSome } from './body.ts';
 import { printable } from './printable.ts';
 import { RegistryAnswer, type RegistryFault, refusalCode } from './refusal-code.ts';

@@ -1,11 +1,11 @@
-import { DogwoodError } from '../errors.ts';
-import type { RequestBody } from '../net/http.ts';
-import type { Digest } from '../oci/digest.ts';
-import type { PutResult } from '../oci/target.ts';
-import { discard, header } from './body.ts';
-import type { RegistryResponse } from './exchange.ts';
-import type { CheckedBody } from './upload-body.ts';
-import { sessionOf, type Upload, type UploadSession, uploadRequest, withDigest } from './upload-session.ts';
+import { DogwoodError } from '../../errors.ts';
+import type { RequestBody } from '../../net/http.ts';
+import type { Digest } from '../../oci/digest.ts';
+import type { PutResult } from '../../oci/target.ts';
+import { discard, header } from '../http/body.ts';
+import type { RegistryResponse } from '../exchange.ts';
+import type { CheckedBody } from './checked-body.ts';
+import { sessionOf, type Upload, type UploadSession, uploadRequest, withDigest } from './session.ts';
 
 /** What is known of a blob before it is sent. */
 export interface Measured {

@@ -1,12 +1,12 @@
-import { DogwoodError } from '../errors.ts';
-import { digestAlgorithm } from '../oci/digest.ts';
-import type { PutResult } from '../oci/target.ts';
+import { DogwoodError } from '../../errors.ts';
+import { digestAlgorithm } from '../../oci/digest.ts';
+import type { PutResult } from '../../oci/target.ts';
 import { sendChunks } from './chunked.ts';
-import { changedOnTheWay } from './damage.ts';
-import { answerOf } from './refusal-code.ts';
-import { mayPass, retryDelay, withRetries } from './retry.ts';
-import { type CheckedBody, checkedBody } from './upload-body.ts';
-import { CHUNK, type UploadRules } from './upload-rules.ts';
+import { changedOnTheWay } from '../http/damage.ts';
+import { answerOf } from '../http/refusal-code.ts';
+import { mayPass, retryDelay, withRetries } from '../http/retry.ts';
+import { type CheckedBody, checkedBody } from './checked-body.ts';
+import { CHUNK, type UploadRules } from './rules.ts';
 import {
   type ClosingChunk,
   closeSession,
@@ -14,7 +14,7 @@ import {
   putResult,
   sendUnmeasured,
   sendWhole,
-} from './upload-send.ts';
+} from './send.ts';
 import {
   cancelSession,
   openSession,
@@ -22,7 +22,7 @@ import {
   sizeInRepository,
   type Upload,
   type UploadSession,
-} from './upload-session.ts';
+} from './session.ts';
 
 /** Where an upload stands between two attempts. */
 interface Standing {

@@ -1,10 +1,10 @@
 /** So many at a time; whoever comes first goes first. */
-export interface Places {
-  /** Waits for a place; the function gives it back, once. Rejects with the signal's reason. */
+export interface Slots {
+  /** Waits for a slot; the function gives it back, once. Rejects with the signal's reason. */
   take(signal?: AbortSignal): Promise<() => void>;
 }
 
-export function createPlaces(limit: number): Places {
+export function createSlots(limit: number): Slots {
   let free = limit;
   const waiting = new Set<() => void>();
   const leave = () => {

@@ -1,4 +1,4 @@
-import { registryHost } from '../oci/reference.ts';
+import { registryHost } from '../../oci/reference.ts';
 
 /** What a host taught this run about uploads. What is not set is not known. */
 export interface UploadRules {

@@ -1,4 +1,4 @@
-import type { HttpResponse } from '../net/http.ts';
+import type { HttpResponse } from '../../net/http.ts';
 import { printable } from './printable.ts';
 
 /** What a registry wants people to know. Text of a stranger, on one line. */

@@ -1,7 +1,7 @@
-import type { BlobOrigin } from '../oci/content.ts';
-import type { Digest } from '../oci/digest.ts';
-import { canonicalRegistry } from '../oci/reference.ts';
-import type { RetryPolicy } from './retry.ts';
+import type { BlobOrigin } from '../../oci/content.ts';
+import type { Digest } from '../../oci/digest.ts';
+import { canonicalRegistry } from '../../oci/reference.ts';
+import type { RetryPolicy } from '../http/retry.ts';
 
 /** What earlier runs saw of blobs in registries: hints for mounting, no proof. It never throws. */
 export interface BlobLocations {

@@ -1,5 +1,5 @@
-import type { RunHelper } from '../engines/credential-helper.ts';
-import { canonicalRegistry } from '../oci/reference.ts';
+import type { RunHelper } from '../../engines/credential-helper.ts';
+import { canonicalRegistry } from '../../oci/reference.ts';
 import {
   type CredentialDocument,
   type CredentialPlace,

@@ -1,13 +1,13 @@
-import type { Logger } from '../log.ts';
-import type { HttpClient, HttpRequest, HttpResponse } from '../net/http.ts';
+import type { Logger } from '../../log.ts';
+import type { HttpClient, HttpRequest, HttpResponse } from '../../net/http.ts';
 import { header } from './body.ts';
-import { createPlaces, type Places } from './places.ts';
+import { createSlots, type Slots } from './slots.ts';
 import { parseRetryAfter, type RetryPolicy } from './retry.ts';
 
 /**
  * Requests on their way at once: registries throttle who asks for more, and other clients ask for 3 to 6. A request is
  * on its way until its answer begins; bodies of answers come as fast as they are read, and who reads many at once
- * (`copy`) has a limit of its own. Requests with a body have places of their own: what they send may be read from the
+ * (`copy`) has a limit of its own. Requests with a body have slots of their own: what they send may be read from the
  * same host, and must not wait for itself.
  */
 const REQUESTS_PER_HOST = 4;
@@ -62,11 +62,11 @@ export function createHostGate(options: HostGateOptions): HttpClient {
 }
 
 interface Kinds {
-  readonly plain: Places;
-  readonly sending: Places;
+  readonly plain: Slots;
+  readonly sending: Slots;
 }
 
-const createKinds = (limit: number): Kinds => ({ plain: createPlaces(limit), sending: createPlaces(limit) });
+const createKinds = (limit: number): Kinds => ({ plain: createSlots(limit), sending: createSlots(limit) });
 
 interface Host extends Kinds {
   /** Milliseconds since 1970 before which it wants no request. */
@@ -101,7 +101,7 @@ function createHost(name: string, { retry, logger, onPause }: HostGateOptions): 
   };
 }
 
-/** Waits for a place and for the end of a pause; the function gives the place back. */
+/** Waits for a slot and for the end of a pause; the function gives the slot back. */
 async function enter(
   { body, signal }: HttpRequest,
   host: Host,
@@ -118,7 +118,7 @@ async function enter(
         await sleep(until - waitedUntil, signal);
         waitedUntil = Math.max(until, clock());
       }
-      // Only now: a host that has to be waited for takes no place from the others.
+      // Only now: a host that has to be waited for takes no slot from the others.
       const leaveAll = await all[kind].take(signal);
       const leave = () => {
         leaveAll();

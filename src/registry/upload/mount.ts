@@ -1,9 +1,9 @@
-import type { BlobOrigin } from '../oci/content.ts';
-import type { Digest } from '../oci/digest.ts';
-import { canonicalRegistry } from '../oci/reference.ts';
-import { discard, header } from './body.ts';
-import { pullScope, pushScope } from './scope.ts';
-import type { UploadRules } from './upload-rules.ts';
+import type { BlobOrigin } from '../../oci/content.ts';
+import type { Digest } from '../../oci/digest.ts';
+import { canonicalRegistry } from '../../oci/reference.ts';
+import { discard, header } from '../http/body.ts';
+import { pullScope, pushScope } from '../auth/scope.ts';
+import type { UploadRules } from './rules.ts';
 import {
   cancelSession,
   sessionOf,
@@ -12,7 +12,7 @@ import {
   type UploadSession,
   uploadRequest,
   uploadsPath,
-} from './upload-session.ts';
+} from './session.ts';
 
 /** How many repositories are asked to mount from before the bytes are sent. */
 const MAX_TRIES = 3;

@@ -1,9 +1,9 @@
-import { DogwoodError } from '../errors.ts';
-import { discard, header } from './body.ts';
-import { answerOf } from './refusal-code.ts';
-import type { CheckedBody } from './upload-body.ts';
-import { chunkLength, refuseChunk, type UploadRules } from './upload-rules.ts';
-import { TAKEN } from './upload-send.ts';
+import { DogwoodError } from '../../errors.ts';
+import { discard, header } from '../http/body.ts';
+import { answerOf } from '../http/refusal-code.ts';
+import type { CheckedBody } from './checked-body.ts';
+import { chunkLength, refuseChunk, type UploadRules } from './rules.ts';
+import { TAKEN } from './send.ts';
 import {
   receivedBytes,
   sessionOf,
@@ -11,7 +11,7 @@ import {
   type Upload,
   type UploadSession,
   uploadRequest,
-} from './upload-session.ts';
+} from './session.ts';
 
 /** How far a session has come. */
 export interface Progress {

@@ -1,6 +1,6 @@
-import { DogwoodError } from '../errors.ts';
-import type { HttpResponse } from '../net/http.ts';
-import { NetError } from '../net/net-error.ts';
+import { DogwoodError } from '../../errors.ts';
+import type { HttpResponse } from '../../net/http.ts';
+import { NetError } from '../../net/net-error.ts';
 
 /** The whole body. Throws REGISTRY_PROTOCOL when it is longer than `limit` bytes, NetError when it is cut or takes too long. */
 export async function readBody(response: HttpResponse, limit: number, what: string): Promise<Buffer> {

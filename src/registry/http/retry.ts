@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { DogwoodError } from '../errors.ts';
-import { NetError } from '../net/net-error.ts';
+import { DogwoodError } from '../../errors.ts';
+import { NetError } from '../../net/net-error.ts';
 
 /** How often and how patiently something is tried again. Clock, chance and sleep are parameters, so tests are quick. */
 export interface RetryPolicy {

@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../errors.ts';
+import type { ErrorCode } from '../../errors.ts';
 
 /** One entry of distribution-spec's error answer: `{"errors": [{"code", "message", "detail"}]}`. */
 export interface RegistryFault {

@@ -1,11 +1,11 @@
-import type { Digest } from '../oci/digest.ts';
-import { registryHost } from '../oci/reference.ts';
-import type { PutResult } from '../oci/target.ts';
+import type { Digest } from '../../oci/digest.ts';
+import { registryHost } from '../../oci/reference.ts';
+import type { PutResult } from '../../oci/target.ts';
 import { mountBlob } from './mount.ts';
-import { unlessAborted } from './sharing.ts';
-import { sendInAnyWay } from './upload-attempts.ts';
-import { putResult } from './upload-send.ts';
-import { sizeInRepository, type Upload } from './upload-session.ts';
+import { unlessAborted } from '../http/sharing.ts';
+import { sendInAnyWay } from './attempts.ts';
+import { putResult } from './send.ts';
+import { sizeInRepository, type Upload } from './session.ts';
 
 /**
  * Brings one blob into a repository with as few bytes as possible: HEAD, mount, then one streaming upload.

@@ -3,9 +3,9 @@ import { type Logger, silentLogger } from '../log.ts';
 import type { HttpClient } from '../net/http.ts';
 import { registryHost } from '../oci/reference.ts';
 import type { PutResult } from '../oci/target.ts';
-import { createAuth } from './auth.ts';
-import { anonymous, type CredentialSource } from './credentials.ts';
-import { isGarbled } from './damage.ts';
+import { createAuth } from './auth/auth.ts';
+import { anonymous, type CredentialSource } from './auth/credentials.ts';
+import { isGarbled } from './http/damage.ts';
 import { createEndpoints } from './endpoints.ts';
 import {
   type ExchangeContext,
@@ -14,13 +14,13 @@ import {
   type RegistryRequest,
   type RegistryResponse,
 } from './exchange.ts';
-import { createHostGate } from './host-gate.ts';
-import { createHostPolicy } from './hosts.ts';
-import { type BlobLocations, createKnownBlobs, type KnownBlobs } from './known-blobs.ts';
-import { connectionFailure } from './refusal.ts';
-import { counted, createRetryBudgets, DEFAULT_RETRY, type RetryPolicy, withRetries } from './retry.ts';
-import { createUploadRules, type UploadRulesByHost } from './upload-rules.ts';
-import { createWarnings, pauseWarning, type RegistryWarning } from './warnings.ts';
+import { createHostGate } from './http/host-gate.ts';
+import { createHostPolicy } from './http/hosts.ts';
+import { type BlobLocations, createKnownBlobs, type KnownBlobs } from './upload/known-blobs.ts';
+import { connectionFailure } from './http/refusal.ts';
+import { counted, createRetryBudgets, DEFAULT_RETRY, type RetryPolicy, withRetries } from './http/retry.ts';
+import { createUploadRules, type UploadRulesByHost } from './upload/rules.ts';
+import { createWarnings, pauseWarning, type RegistryWarning } from './http/warnings.ts';
 
 /** One per program run: holds connections, tokens and what is known of each registry. */
 export interface RegistryClient {
