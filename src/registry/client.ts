@@ -5,7 +5,6 @@ import { registryHost } from '../oci/reference.ts';
 import type { PutResult } from '../oci/target.ts';
 import { createAuth } from './auth/auth.ts';
 import { anonymous, type CredentialSource } from './auth/credentials.ts';
-import { isGarbled } from './http/damage.ts';
 import { createEndpoints } from './endpoints.ts';
 import {
   type ExchangeContext,
@@ -14,13 +13,14 @@ import {
   type RegistryRequest,
   type RegistryResponse,
 } from './exchange.ts';
+import { isGarbled } from './http/damage.ts';
 import { createHostGate } from './http/host-gate.ts';
 import { createHostPolicy } from './http/hosts.ts';
-import { type BlobLocations, createKnownBlobs, type KnownBlobs } from './upload/known-blobs.ts';
 import { connectionFailure } from './http/refusal.ts';
 import { counted, createRetryBudgets, DEFAULT_RETRY, type RetryPolicy, withRetries } from './http/retry.ts';
-import { createUploadRules, type UploadRulesByHost } from './upload/rules.ts';
 import { createWarnings, pauseWarning, type RegistryWarning } from './http/warnings.ts';
+import { type BlobLocations, createKnownBlobs, type KnownBlobs } from './upload/known-blobs.ts';
+import { createUploadRules, type UploadRulesByHost } from './upload/rules.ts';
 
 /** One per program run: holds connections, tokens and what is known of each registry. */
 export interface RegistryClient {

@@ -3,13 +3,13 @@ import type { HttpClient, HttpResponse, RequestBody } from '../net/http.ts';
 import { isRedirect, locationTarget, MAX_REDIRECTS } from '../net/redirect.ts';
 import { registryHost } from '../oci/reference.ts';
 import type { RegistryAuth } from './auth/auth.ts';
-import { discard } from './http/body.ts';
 import { type Challenge, parseChallenges } from './auth/challenge.ts';
-import type { Endpoints } from './endpoints.ts';
 import type { Login } from './auth/login.ts';
+import type { Scope } from './auth/scope.ts';
+import type { Endpoints } from './endpoints.ts';
+import { discard } from './http/body.ts';
 import { refusal } from './http/refusal.ts';
 import type { RetryPolicy } from './http/retry.ts';
-import type { Scope } from './auth/scope.ts';
 
 export interface RegistryRequest {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';

@@ -1,7 +1,7 @@
 import { DogwoodError } from '../errors.ts';
-import { readBody } from './http/body.ts';
-import type { RegistryRequest, RegistryResponse } from './exchange.ts';
 import type { RegistryClient } from './client.ts';
+import type { RegistryRequest, RegistryResponse } from './exchange.ts';
+import { readBody } from './http/body.ts';
 import { connectionFailure } from './http/refusal.ts';
 import { withRetries } from './http/retry.ts';
 

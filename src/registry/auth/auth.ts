@@ -1,14 +1,14 @@
 import { DogwoodError } from '../../errors.ts';
 import type { HttpClient } from '../../net/http.ts';
+import type { HostPolicy } from '../http/hosts.ts';
+import type { RetryPolicy } from '../http/retry.ts';
+import { createSharing } from '../http/sharing.ts';
 import type { Challenge } from './challenge.ts';
 import type { Credential, CredentialSource } from './credentials.ts';
-import type { HostPolicy } from '../http/hosts.ts';
 import { type KnownRegistry, keyOf, type Proof } from './known-registry.ts';
 import { createLogin, type Login } from './login.ts';
-import type { RetryPolicy } from '../http/retry.ts';
 import { chooseScheme } from './scheme.ts';
 import { mergeScopes, repositoryOf, type Scope } from './scope.ts';
-import { createSharing } from '../http/sharing.ts';
 import { basicValue } from './token.ts';
 import { createTokenCache } from './token-cache.ts';
 

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { RunHelper } from '../../engines/credential-helper.ts';
 import { DogwoodError } from '../../errors.ts';
-import type { Credential } from './credentials.ts';
 import { createSharing } from '../http/sharing.ts';
+import type { Credential } from './credentials.ts';
 
 /** Docker Hub's key for helpers is an address of its first registry, v1. */
 const DOCKER_HUB_KEY = 'https://index.docker.io/v1/';

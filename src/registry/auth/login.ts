@@ -1,6 +1,6 @@
+import type { RetryPolicy } from '../http/retry.ts';
 import type { Challenge } from './challenge.ts';
 import { type KnownRegistry, keyOf, type Proof, type ScopeForm } from './known-registry.ts';
-import type { RetryPolicy } from '../http/retry.ts';
 import { covers, type Scope } from './scope.ts';
 import type { HeldToken } from './token-cache.ts';
 

@@ -1,6 +1,6 @@
 import { DogwoodError } from '../../errors.ts';
-import type { Challenge } from './challenge.ts';
 import { type HostPolicy, hostName, isLoopback } from '../http/hosts.ts';
+import type { Challenge } from './challenge.ts';
 
 /** How a registry wants to know who asks. */
 export type Scheme = { readonly kind: 'none' } | { readonly kind: 'basic' } | BearerScheme;

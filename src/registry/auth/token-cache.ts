@@ -1,8 +1,8 @@
 import type { HttpClient } from '../../net/http.ts';
-import type { Credential } from './credentials.ts';
 import { counted, createRetryBudgets, type RetryPolicy, withRetries } from '../http/retry.ts';
-import { covers, type Scope } from './scope.ts';
 import { createSharing } from '../http/sharing.ts';
+import type { Credential } from './credentials.ts';
+import { covers, type Scope } from './scope.ts';
 import { fetchToken, type Token, type TokenRequest } from './token.ts';
 
 export interface HeldToken extends Token {

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { DogwoodError } from '../../errors.ts';
 import type { HttpClient, HttpRequest, HttpResponse } from '../../net/http.ts';
 import { discard, readBody } from '../http/body.ts';
-import type { Credential } from './credentials.ts';
 import { connectionFailure, refusal } from '../http/refusal.ts';
+import type { Credential } from './credentials.ts';
 import type { Scope } from './scope.ts';
 
 export interface TokenRequest {

@@ -1,8 +1,8 @@
 import type { Logger } from '../../log.ts';
 import type { HttpClient, HttpRequest, HttpResponse } from '../../net/http.ts';
 import { header } from './body.ts';
-import { createSlots, type Slots } from './slots.ts';
 import { parseRetryAfter, type RetryPolicy } from './retry.ts';
+import { createSlots, type Slots } from './slots.ts';
 
 /**
  * Requests on their way at once: registries throttle who asks for more, and other clients ask for 3 to 6. A request is

@@ -1,11 +1,11 @@
 import { DogwoodError } from '../../errors.ts';
 import { digestAlgorithm } from '../../oci/digest.ts';
 import type { PutResult } from '../../oci/target.ts';
-import { sendChunks } from './chunked.ts';
 import { changedOnTheWay } from '../http/damage.ts';
 import { answerOf } from '../http/refusal-code.ts';
 import { mayPass, retryDelay, withRetries } from '../http/retry.ts';
 import { type CheckedBody, checkedBody } from './checked-body.ts';
+import { sendChunks } from './chunked.ts';
 import { CHUNK, type UploadRules } from './rules.ts';
 import {
   type ClosingChunk,

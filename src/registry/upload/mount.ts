@@ -1,8 +1,8 @@
 import type { BlobOrigin } from '../../oci/content.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { canonicalRegistry } from '../../oci/reference.ts';
-import { discard, header } from '../http/body.ts';
 import { pullScope, pushScope } from '../auth/scope.ts';
+import { discard, header } from '../http/body.ts';
 import type { UploadRules } from './rules.ts';
 import {
   cancelSession,

@@ -2,8 +2,8 @@ import { DogwoodError } from '../../errors.ts';
 import type { RequestBody } from '../../net/http.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { PutResult } from '../../oci/target.ts';
-import { discard, header } from '../http/body.ts';
 import type { RegistryResponse } from '../exchange.ts';
+import { discard, header } from '../http/body.ts';
 import type { CheckedBody } from './checked-body.ts';
 import { sessionOf, type Upload, type UploadSession, uploadRequest, withDigest } from './session.ts';
 

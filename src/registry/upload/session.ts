@@ -2,12 +2,12 @@ import { locationTarget } from '../../net/redirect.ts';
 import type { Content, Expectation } from '../../oci/content.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { PutOptions } from '../../oci/target.ts';
-import { discard, header } from '../http/body.ts';
-import type { RegistryRequest, RegistryResponse } from '../exchange.ts';
-import type { RegistryClient } from '../client.ts';
-import { type Repository, sizeOfContent } from '../pull.ts';
-import { connectionFailure } from '../http/refusal.ts';
 import { pushScope } from '../auth/scope.ts';
+import type { RegistryClient } from '../client.ts';
+import type { RegistryRequest, RegistryResponse } from '../exchange.ts';
+import { discard, header } from '../http/body.ts';
+import { connectionFailure } from '../http/refusal.ts';
+import { type Repository, sizeOfContent } from '../pull.ts';
 
 /** One blob on its way into one repository. */
 export interface Upload {

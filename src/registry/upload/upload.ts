@@ -1,9 +1,9 @@
 import type { Digest } from '../../oci/digest.ts';
 import { registryHost } from '../../oci/reference.ts';
 import type { PutResult } from '../../oci/target.ts';
-import { mountBlob } from './mount.ts';
 import { unlessAborted } from '../http/sharing.ts';
 import { sendInAnyWay } from './attempts.ts';
+import { mountBlob } from './mount.ts';
 import { putResult } from './send.ts';
 import { sizeInRepository, type Upload } from './session.ts';
 

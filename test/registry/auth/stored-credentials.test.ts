@@ -1,13 +1,13 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { RunHelper } from '../../src/engines/credential-helper.ts';
-import { bytesContent } from '../../src/oci/content.ts';
-import { registryCredentials } from '../../src/registry/auth/stored-credentials.ts';
-import { randomBlob } from '../contract/target.ts';
-import { quirkRegistry } from '../helpers/quirk-registry/quirk-registry.ts';
-import { temporaryFolder } from '../helpers/temp.ts';
-import { realClient, targetAt } from './pitfalls/client.ts';
+import type { RunHelper } from '../../../src/engines/credential-helper.ts';
+import { bytesContent } from '../../../src/oci/content.ts';
+import { registryCredentials } from '../../../src/registry/auth/stored-credentials.ts';
+import { randomBlob } from '../../contract/target.ts';
+import { quirkRegistry } from '../../helpers/quirk-registry/quirk-registry.ts';
+import { temporaryFolder } from '../../helpers/temp.ts';
+import { realClient, targetAt } from '../pitfalls/client.ts';
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 const noHelper: RunHelper = () => Promise.reject(new Error('no helper is expected'));

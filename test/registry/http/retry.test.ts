@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { DogwoodError } from '../../src/errors.ts';
-import { NetError } from '../../src/net/net-error.ts';
-import { DEFAULT_RETRY, parseRetryAfter, type RetryPolicy, withRetries } from '../../src/registry/http/retry.ts';
+import { DogwoodError } from '../../../src/errors.ts';
+import { NetError } from '../../../src/net/net-error.ts';
+import {
+  DEFAULT_RETRY,
+  parseRetryAfter,
+  type RetryPolicy,
+  withRetries,
+} from '../../../src/registry/http/retry.ts';
 
 const trouble = (retryAfter?: number) =>
   new DogwoodError('REGISTRY_UNAVAILABLE', 'trouble', retryAfter === undefined ? {} : { retryAfter });

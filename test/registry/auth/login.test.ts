@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { bytesContent } from '../../src/oci/content.ts';
-import { createRegistryTarget } from '../../src/registry/registry-target.ts';
-import type { RetryPolicy } from '../../src/registry/http/retry.ts';
-import { randomBlob } from '../contract/target.ts';
-import { type Handler, serve } from '../helpers/http-server.ts';
-import { quirkRegistry } from '../helpers/quirk-registry/quirk-registry.ts';
-import { login, me, realClient, targetAt } from './pitfalls/client.ts';
+import { bytesContent } from '../../../src/oci/content.ts';
+import type { RetryPolicy } from '../../../src/registry/http/retry.ts';
+import { createRegistryTarget } from '../../../src/registry/registry-target.ts';
+import { randomBlob } from '../../contract/target.ts';
+import { type Handler, serve } from '../../helpers/http-server.ts';
+import { quirkRegistry } from '../../helpers/quirk-registry/quirk-registry.ts';
+import { login, me, realClient, targetAt } from '../pitfalls/client.ts';
 
 const { descriptor, bytes } = randomBlob();
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { createWarnings, parseWarnings, type RegistryWarning } from '../../src/registry/http/warnings.ts';
-import { randomBlob } from '../contract/target.ts';
-import { quirkRegistry } from '../helpers/quirk-registry/quirk-registry.ts';
-import { realClient, targetAt } from './pitfalls/client.ts';
+import { createWarnings, parseWarnings, type RegistryWarning } from '../../../src/registry/http/warnings.ts';
+import { randomBlob } from '../../contract/target.ts';
+import { quirkRegistry } from '../../helpers/quirk-registry/quirk-registry.ts';
+import { realClient, targetAt } from '../pitfalls/client.ts';
 
 describe('parseWarnings', () => {
   it.each([

@@ -2,19 +2,19 @@ import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { bytesContent } from '../../src/oci/content.ts';
-import { copy } from '../../src/oci/copy.ts';
-import { MEDIA_TYPES } from '../../src/oci/media-types.ts';
-import { createMemoryTarget } from '../../src/oci/stores/memory.ts';
-import type { Target } from '../../src/oci/target.ts';
-import { createRegistryTarget } from '../../src/registry/registry-target.ts';
-import { blobOf, randomBlob } from '../contract/target.ts';
-import { describeWith } from '../helpers/engines.ts';
-import type { Fault } from '../helpers/fault-proxy/faults.ts';
-import { startFaultProxy } from '../helpers/fault-proxy/proxy.ts';
-import { type RegistryKind, type RunningRegistry, startRegistry } from '../helpers/registry.ts';
-import { putJson, putSmallImage, putSmallIndex, TYPES } from '../helpers/small-image.ts';
-import { realClient } from './pitfalls/client.ts';
+import { bytesContent } from '../../../src/oci/content.ts';
+import { copy } from '../../../src/oci/copy.ts';
+import { MEDIA_TYPES } from '../../../src/oci/media-types.ts';
+import { createMemoryTarget } from '../../../src/oci/stores/memory.ts';
+import type { Target } from '../../../src/oci/target.ts';
+import { createRegistryTarget } from '../../../src/registry/registry-target.ts';
+import { blobOf, randomBlob } from '../../contract/target.ts';
+import { describeWith } from '../../helpers/engines.ts';
+import type { Fault } from '../../helpers/fault-proxy/faults.ts';
+import { startFaultProxy } from '../../helpers/fault-proxy/proxy.ts';
+import { type RegistryKind, type RunningRegistry, startRegistry } from '../../helpers/registry.ts';
+import { putJson, putSmallImage, putSmallIndex, TYPES } from '../../helpers/small-image.ts';
+import { realClient } from '../pitfalls/client.ts';
 
 const KINDS = [
   ['distribution3', 'registry'],

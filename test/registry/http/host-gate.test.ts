@@ -3,16 +3,16 @@ import { createServer } from 'node:net';
 import { Readable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { silentLogger } from '../../src/log.ts';
-import { createHttpClient } from '../../src/net/http.ts';
-import { digestOf } from '../../src/oci/digest.ts';
-import { createHostGate } from '../../src/registry/http/host-gate.ts';
-import { createRegistryTarget } from '../../src/registry/registry-target.ts';
-import { DEFAULT_RETRY } from '../../src/registry/http/retry.ts';
-import { randomBlob } from '../contract/target.ts';
-import { listenForTest, serve } from '../helpers/http-server.ts';
-import { quirkRegistry } from '../helpers/quirk-registry/quirk-registry.ts';
-import { realClient, targetAt } from './pitfalls/client.ts';
+import { silentLogger } from '../../../src/log.ts';
+import { createHttpClient } from '../../../src/net/http.ts';
+import { digestOf } from '../../../src/oci/digest.ts';
+import { createHostGate } from '../../../src/registry/http/host-gate.ts';
+import { DEFAULT_RETRY } from '../../../src/registry/http/retry.ts';
+import { createRegistryTarget } from '../../../src/registry/registry-target.ts';
+import { randomBlob } from '../../contract/target.ts';
+import { listenForTest, serve } from '../../helpers/http-server.ts';
+import { quirkRegistry } from '../../helpers/quirk-registry/quirk-registry.ts';
+import { realClient, targetAt } from '../pitfalls/client.ts';
 
 const blobs = (count: number) => Array.from({ length: count }, () => randomBlob(50).descriptor);
 

@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import type { HttpResponse } from '../../src/net/http.ts';
-import { refusal } from '../../src/registry/http/refusal.ts';
-import { mayPass } from '../../src/registry/http/retry.ts';
+import type { HttpResponse } from '../../../src/net/http.ts';
+import { refusal } from '../../../src/registry/http/refusal.ts';
+import { mayPass } from '../../../src/registry/http/retry.ts';
 
 const response = (status: number, body = '', headers: Record<string, string[]> = {}): HttpResponse => ({
   status,

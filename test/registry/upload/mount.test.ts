@@ -1,10 +1,10 @@
 import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { bytesContent } from '../../src/oci/content.ts';
-import type { BlobLocations } from '../../src/registry/upload/known-blobs.ts';
-import { randomBlob } from '../contract/target.ts';
-import { type QuirkRegistry, quirkRegistry } from '../helpers/quirk-registry/quirk-registry.ts';
-import { realClient, targetAt } from './pitfalls/client.ts';
+import { bytesContent } from '../../../src/oci/content.ts';
+import type { BlobLocations } from '../../../src/registry/upload/known-blobs.ts';
+import { randomBlob } from '../../contract/target.ts';
+import { type QuirkRegistry, quirkRegistry } from '../../helpers/quirk-registry/quirk-registry.ts';
+import { realClient, targetAt } from '../pitfalls/client.ts';
 
 const { descriptor, bytes } = randomBlob(100_000);
 const content = bytesContent(bytes);

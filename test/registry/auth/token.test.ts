@@ -1,12 +1,12 @@
 import { text } from 'node:stream/consumers';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { createHttpClient } from '../../src/net/http.ts';
-import type { Credential } from '../../src/registry/auth/credentials.ts';
-import { fetchToken, type TokenRequest } from '../../src/registry/auth/token.ts';
-import { randomBlob } from '../contract/target.ts';
-import { type Handler, serve } from '../helpers/http-server.ts';
-import { quirkRegistry } from '../helpers/quirk-registry/quirk-registry.ts';
-import { login, realClient, targetAt } from './pitfalls/client.ts';
+import { createHttpClient } from '../../../src/net/http.ts';
+import type { Credential } from '../../../src/registry/auth/credentials.ts';
+import { fetchToken, type TokenRequest } from '../../../src/registry/auth/token.ts';
+import { randomBlob } from '../../contract/target.ts';
+import { type Handler, serve } from '../../helpers/http-server.ts';
+import { quirkRegistry } from '../../helpers/quirk-registry/quirk-registry.ts';
+import { login, realClient, targetAt } from '../pitfalls/client.ts';
 
 const NOW = Date.parse('2026-01-01T00:00:00Z');
 const identity: Credential = { kind: 'identity', username: '<token>', token: 'refresh', source: 'the test' };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createSharing } from '../../src/registry/http/sharing.ts';
+import { createSharing } from '../../../src/registry/http/sharing.ts';
 
 /** Work that ends when told to, or when its signal fires. */
 function work() {
