@@ -7,7 +7,7 @@ import {
   parseCredentialKey,
   placeName,
   readPlace,
-} from '../registry/credential-document.ts';
+} from '../registry/auth/credential-document.ts';
 import { credentialPlaces } from './folders.ts';
 import type { CliHost } from './host.ts';
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { DogwoodError } from '../errors.ts';
-import type { CredentialPlace } from '../registry/credential-document.ts';
+import type { CredentialPlace } from '../registry/auth/credential-document.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { DogwoodError } from '../errors.ts';
 import { createHttpClient } from '../net/http.ts';
 import type { PipelineEnvironment } from '../pipeline/environment.ts';
-import { DEFAULT_RETRY } from '../registry/retry.ts';
+import { DEFAULT_RETRY } from '../registry/http/retry.ts';
 import type { Selection } from './account.ts';
 import { herokuAddress } from './api/address.ts';
 import { createHerokuApi } from './api/client.ts';

@@ -15,7 +15,7 @@ import {
 } from '../oci/stores/local.ts';
 import type { TempFiles } from '../oci/stores/temp-files.ts';
 import type { Emit } from '../plan/events.ts';
-import type { BlobLocations } from '../registry/known-blobs.ts';
+import type { BlobLocations } from '../registry/upload/known-blobs.ts';
 import type { PipelineEnvironment } from './environment.ts';
 
 /** What a run has under `$DOGWOOD_HOME`. Each part is opened when it is first needed: much can be done without any. */

@@ -2,7 +2,7 @@ import type { PublishTarget } from '../builders/builder.ts';
 import { namesOf } from '../net/certificates.ts';
 import type { NetworkSettings } from '../net/settings.ts';
 import { formatReference, registryHost } from '../oci/reference.ts';
-import { createHostPolicy, hostName, isLoopback } from '../registry/hosts.ts';
+import { createHostPolicy, hostName, isLoopback } from '../registry/http/hosts.ts';
 import type { Place } from './place.ts';
 
 /**

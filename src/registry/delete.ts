@@ -2,11 +2,11 @@ import { DogwoodError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { type Digest, isDigest } from '../oci/digest.ts';
 import { subjectOf } from '../oci/referrer.ts';
-import { discard } from './body.ts';
-import type { RegistryClient } from './http.ts';
+import { deleteScope, pushScope } from './auth/scope.ts';
+import type { RegistryClient } from './client.ts';
+import { discard } from './http/body.ts';
 import { openContent, type Repository, resolveManifest, sizeOfContent } from './pull.ts';
 import { removeReferrer } from './referrers.ts';
-import { deleteScope, pushScope } from './scope.ts';
 
 /** What was deleted. Of a tag it is the name alone: the manifest stays under its digest and other tags. */
 export type Deleted = 'tag' | 'manifest' | 'blob';

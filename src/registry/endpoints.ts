@@ -3,14 +3,14 @@ import type { HttpClient, HttpResponse } from '../net/http.ts';
 import { NetError } from '../net/net-error.ts';
 import { isRedirect, locationTarget, MAX_REDIRECTS } from '../net/redirect.ts';
 import { registryHost } from '../oci/reference.ts';
-import type { RegistryAuth } from './auth.ts';
-import { discard } from './body.ts';
-import { parseChallenges } from './challenge.ts';
-import { isGarbled } from './damage.ts';
-import { type HostPolicy, hostName, isLoopback } from './hosts.ts';
-import { connectionFailure, refusal } from './refusal.ts';
-import { counted, mayPass, type RetryBudget, type RetryPolicy, withRetries } from './retry.ts';
-import { createSharing } from './sharing.ts';
+import type { RegistryAuth } from './auth/auth.ts';
+import { parseChallenges } from './auth/challenge.ts';
+import { discard } from './http/body.ts';
+import { isGarbled } from './http/damage.ts';
+import { type HostPolicy, hostName, isLoopback } from './http/hosts.ts';
+import { connectionFailure, refusal } from './http/refusal.ts';
+import { counted, mayPass, type RetryBudget, type RetryPolicy, withRetries } from './http/retry.ts';
+import { createSharing } from './http/sharing.ts';
 
 /** Where each registry answers, found out once. */
 export interface Endpoints {

@@ -2,14 +2,14 @@ import { DogwoodError } from '../errors.ts';
 import type { HttpClient, HttpResponse, RequestBody } from '../net/http.ts';
 import { isRedirect, locationTarget, MAX_REDIRECTS } from '../net/redirect.ts';
 import { registryHost } from '../oci/reference.ts';
-import type { RegistryAuth } from './auth.ts';
-import { discard } from './body.ts';
-import { type Challenge, parseChallenges } from './challenge.ts';
+import type { RegistryAuth } from './auth/auth.ts';
+import { type Challenge, parseChallenges } from './auth/challenge.ts';
+import type { Login } from './auth/login.ts';
+import type { Scope } from './auth/scope.ts';
 import type { Endpoints } from './endpoints.ts';
-import type { Login } from './login.ts';
-import { refusal } from './refusal.ts';
-import type { RetryPolicy } from './retry.ts';
-import type { Scope } from './scope.ts';
+import { discard } from './http/body.ts';
+import { refusal } from './http/refusal.ts';
+import type { RetryPolicy } from './http/retry.ts';
 
 export interface RegistryRequest {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';

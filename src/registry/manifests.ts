@@ -5,13 +5,13 @@ import { createDigester, type Digest, digestAlgorithm, digestOf } from '../oci/d
 import { MAX_DOCUMENT_BYTES } from '../oci/documents.ts';
 import { digestsIn, MissingContent, missingContent } from '../oci/missing-content.ts';
 import { mismatch } from '../oci/verify.ts';
-import { discard, header } from './body.ts';
-import { changedOnTheWay } from './damage.ts';
-import type { RegistryClient } from './http.ts';
+import { pushScope } from './auth/scope.ts';
+import type { RegistryClient } from './client.ts';
+import { discard, header } from './http/body.ts';
+import { changedOnTheWay } from './http/damage.ts';
+import { answerOf } from './http/refusal-code.ts';
+import { withRetries } from './http/retry.ts';
 import { type Repository, resolveManifest } from './pull.ts';
-import { answerOf } from './refusal-code.ts';
-import { withRetries } from './retry.ts';
-import { pushScope } from './scope.ts';
 
 /** A manifest or index: whole, with the name its bytes have. */
 export interface Document {

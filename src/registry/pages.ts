@@ -1,9 +1,9 @@
 import { DogwoodError } from '../errors.ts';
-import { readBody } from './body.ts';
+import type { RegistryClient } from './client.ts';
 import type { RegistryRequest, RegistryResponse } from './exchange.ts';
-import type { RegistryClient } from './http.ts';
-import { connectionFailure } from './refusal.ts';
-import { withRetries } from './retry.ts';
+import { readBody } from './http/body.ts';
+import { connectionFailure } from './http/refusal.ts';
+import { withRetries } from './http/retry.ts';
 
 /** Bytes of one page that are read. */
 const MAX_PAGE = 4 * 1024 * 1024;

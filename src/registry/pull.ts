@@ -6,13 +6,13 @@ import { createDigester, type Digester, digestAlgorithm, digestOf, isDigest } fr
 import { MAX_DOCUMENT_BYTES } from '../oci/documents.ts';
 import { isManifestOrIndexType, MEDIA_TYPES } from '../oci/media-types.ts';
 import { mismatch, notFound, sizeMismatch } from '../oci/verify.ts';
-import { discard, header, readBody } from './body.ts';
+import { pullScope, type Scope } from './auth/scope.ts';
+import type { RegistryClient } from './client.ts';
 import type { RegistryRequest, RegistryResponse } from './exchange.ts';
-import type { RegistryClient } from './http.ts';
-import { connectionFailure } from './refusal.ts';
-import { answerOf } from './refusal-code.ts';
-import { mayPass, retryDelay, withRetries } from './retry.ts';
-import { pullScope, type Scope } from './scope.ts';
+import { discard, header, readBody } from './http/body.ts';
+import { connectionFailure } from './http/refusal.ts';
+import { answerOf } from './http/refusal-code.ts';
+import { mayPass, retryDelay, withRetries } from './http/retry.ts';
 
 /** One repository of one registry, as a Reference names it. */
 export interface Repository {

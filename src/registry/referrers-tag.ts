@@ -5,12 +5,12 @@ import { type Digest, digestOf } from '../oci/digest.ts';
 import { MAX_DOCUMENT_BYTES, parseIndex } from '../oci/documents.ts';
 import { MEDIA_TYPES } from '../oci/media-types.ts';
 import { registryHost } from '../oci/reference.ts';
-import { discard, header, readBody } from './body.ts';
-import type { RegistryClient } from './http.ts';
+import type { Scope } from './auth/scope.ts';
+import type { RegistryClient } from './client.ts';
+import { discard, header, readBody } from './http/body.ts';
+import { connectionFailure } from './http/refusal.ts';
+import { retryDelay, withRetries } from './http/retry.ts';
 import type { Repository } from './pull.ts';
-import { connectionFailure } from './refusal.ts';
-import { retryDelay, withRetries } from './retry.ts';
-import type { Scope } from './scope.ts';
 
 /** The index that a registry without a list of referrers keeps under a tag. */
 interface Fallback {

@@ -4,12 +4,12 @@ import { parseIndex } from '../oci/documents.ts';
 import { MEDIA_TYPES } from '../oci/media-types.ts';
 import { registryHost } from '../oci/reference.ts';
 import { referrerEntry, subjectOf } from '../oci/referrer.ts';
-import { header } from './body.ts';
-import type { RegistryClient } from './http.ts';
+import { pullScope, type Scope } from './auth/scope.ts';
+import type { RegistryClient } from './client.ts';
+import { header } from './http/body.ts';
 import { type Page, pagesOf } from './pages.ts';
 import type { Repository } from './pull.ts';
 import { changeFallback, readFallback } from './referrers-tag.ts';
-import { pullScope, type Scope } from './scope.ts';
 
 export interface ListReferrersOptions {
   readonly artifactType?: string | undefined;

@@ -5,15 +5,15 @@ import { isManifestOrIndexType } from '../oci/media-types.ts';
 import { formatReference, type Reference, registryHost } from '../oci/reference.ts';
 import type { PutOptions, PutResult, Target } from '../oci/target.ts';
 import { readDocument } from '../oci/verify.ts';
+import { pullScope, pushScope } from './auth/scope.ts';
+import type { RegistryClient } from './client.ts';
 import type { Deleted } from './delete.ts';
-import type { RegistryClient } from './http.ts';
+import { unlessAborted } from './http/sharing.ts';
 import { type Document, readManifest, sendManifest, sendTagged } from './manifests.ts';
 import { openContent, type Repository, resolveManifest, sizeOfContent } from './pull.ts';
 import type { ListReferrersOptions } from './referrers.ts';
-import { pullScope, pushScope } from './scope.ts';
-import { unlessAborted } from './sharing.ts';
 import type { ListTagsOptions } from './tags.ts';
-import { uploadBlob } from './upload.ts';
+import { uploadBlob } from './upload/upload.ts';
 
 /** One repository of a registry as a target. */
 export interface RegistryTarget extends Target {

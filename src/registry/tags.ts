@@ -1,8 +1,8 @@
 import { isTag } from '../oci/reference.ts';
-import type { RegistryClient } from './http.ts';
+import { pullScope } from './auth/scope.ts';
+import type { RegistryClient } from './client.ts';
 import { jsonOf, pagesOf } from './pages.ts';
 import type { Repository } from './pull.ts';
-import { pullScope } from './scope.ts';
 
 /** More at once is refused by some (ECR, go-containerregistry#681). */
 const PAGE_SIZE = 1000;

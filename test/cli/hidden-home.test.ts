@@ -12,7 +12,7 @@ async function foundBySomebodyElse(home: string): Promise<unknown> {
     const root = process.argv[2];
     const { readUserConfig } = await import(root + '/src/cli/user-config.ts');
     await import(root + '/src/cli/user-config-schema.ts');
-    const { registryCredentials } = await import(root + '/src/registry/stored-credentials.ts');
+    const { registryCredentials } = await import(root + '/src/registry/auth/stored-credentials.ts');
     process.setgroups([]);
     process.setgid(65534);
     process.setuid(65534);

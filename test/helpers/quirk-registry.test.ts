@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createHttpClient } from '../../src/net/http.ts';
-import { createRegistryClient } from '../../src/registry/http.ts';
+import { createRegistryClient } from '../../src/registry/client.ts';
 import { createRegistryTarget } from '../../src/registry/registry-target.ts';
 import { targetContract } from '../contract/target.ts';
 import { describeWith, engineOrThrow } from './engines.ts';

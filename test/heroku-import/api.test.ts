@@ -5,7 +5,7 @@ import { herokuAddress } from '../../src/heroku-import/api/address.ts';
 import { createHerokuApi } from '../../src/heroku-import/api/client.ts';
 import { appDocument } from '../../src/heroku-import/api/documents.ts';
 import { createHttpClient } from '../../src/net/http.ts';
-import { DEFAULT_RETRY } from '../../src/registry/retry.ts';
+import { DEFAULT_RETRY } from '../../src/registry/http/retry.ts';
 import { makeWorld } from '../helpers/heroku/make-world.ts';
 import { type PlatformApiOptions, startPlatformApi } from '../helpers/heroku/platform-api.ts';
 import { serve } from '../helpers/http-server.ts';

@@ -2,7 +2,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { openUrl } from '../../src/net/fetch-stream.ts';
 import { createHttpClient, type HttpClient } from '../../src/net/http.ts';
 import { bytesContent } from '../../src/oci/content.ts';
-import { createRegistryClient } from '../../src/registry/http.ts';
+import { createRegistryClient } from '../../src/registry/client.ts';
 import { createRegistryTarget } from '../../src/registry/registry-target.ts';
 import { randomBlob } from '../contract/target.ts';
 import { type Handler, serve } from '../helpers/http-server.ts';

@@ -4,7 +4,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { createHttpClient, type HttpClientOptions } from '../../src/net/http.ts';
 import { digestOf, parseDigest } from '../../src/oci/digest.ts';
 import { MEDIA_TYPES } from '../../src/oci/media-types.ts';
-import { createRegistryClient } from '../../src/registry/http.ts';
+import { createRegistryClient } from '../../src/registry/client.ts';
 import { createRegistryTarget } from '../../src/registry/registry-target.ts';
 import { blobOf, randomBlob } from '../contract/target.ts';
 import { type Handler, serve } from '../helpers/http-server.ts';

@@ -6,7 +6,7 @@ import { createHttpClient, type HttpClientOptions } from '../../src/net/http.ts'
 import { bytesContent, type Content } from '../../src/oci/content.ts';
 import { parseDigest } from '../../src/oci/digest.ts';
 import { MEDIA_TYPES } from '../../src/oci/media-types.ts';
-import { createRegistryClient } from '../../src/registry/http.ts';
+import { createRegistryClient } from '../../src/registry/client.ts';
 import { createRegistryTarget } from '../../src/registry/registry-target.ts';
 import { blobOf, randomBlob } from '../contract/target.ts';
 import { type Handler, serve } from '../helpers/http-server.ts';

@@ -2,7 +2,7 @@
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { bytesContent } from '../../src/oci/content.ts';
-import type { Credential } from '../../src/registry/credentials.ts';
+import type { Credential } from '../../src/registry/auth/credentials.ts';
 import { randomBlob } from '../contract/target.ts';
 import { type QuirkRegistry, quirkRegistry } from '../helpers/quirk-registry/quirk-registry.ts';
 import { putSmallImage } from '../helpers/small-image.ts';

@@ -7,7 +7,7 @@ import { createHttpClient } from '../../src/net/http.ts';
 import { PLAIN_NETWORK } from '../../src/net/settings.ts';
 import { copy } from '../../src/oci/copy.ts';
 import { createMemoryTarget } from '../../src/oci/stores/memory.ts';
-import { createRegistryClient } from '../../src/registry/http.ts';
+import { createRegistryClient } from '../../src/registry/client.ts';
 import { createRegistryTarget } from '../../src/registry/registry-target.ts';
 import { authority, issued } from '../helpers/certificate.ts';
 import { describeWith, engineOrThrow } from '../helpers/engines.ts';

@@ -7,8 +7,8 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { createHttpClient } from '../../src/net/http.ts';
 import { bytesContent, type Content } from '../../src/oci/content.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
-import type { Credential } from '../../src/registry/credentials.ts';
-import { createRegistryClient, type RegistryClientOptions } from '../../src/registry/http.ts';
+import type { Credential } from '../../src/registry/auth/credentials.ts';
+import { createRegistryClient, type RegistryClientOptions } from '../../src/registry/client.ts';
 import { createRegistryTarget, type RegistryTarget } from '../../src/registry/registry-target.ts';
 import { putImageParts, randomBlob, targetContract } from '../contract/target.ts';
 import { type Certificate, selfSigned } from '../helpers/certificate.ts';

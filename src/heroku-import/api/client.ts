@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { DogwoodError } from '../../errors.ts';
 import type { HttpClient, HttpRequest, HttpResponse } from '../../net/http.ts';
 import { NetError } from '../../net/net-error.ts';
-import { mayPass, type RetryPolicy, withRetries } from '../../registry/retry.ts';
+import { mayPass, type RetryPolicy, withRetries } from '../../registry/http/retry.ts';
 import { type HerokuAddress, mayHoldToken } from './address.ts';
 import { readAnswer } from './answer.ts';
 import { createRateGate, type RateWait } from './rate-gate.ts';

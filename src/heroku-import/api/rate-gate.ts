@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 import { DogwoodError } from '../../errors.ts';
-import type { RetryPolicy } from '../../registry/retry.ts';
+import type { RetryPolicy } from '../../registry/http/retry.ts';
 
 /** Why a run stands still. */
 export interface RateWait {

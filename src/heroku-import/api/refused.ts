@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { DogwoodError, type ErrorCode } from '../../errors.ts';
 import type { HttpResponse } from '../../net/http.ts';
-import { parseRetryAfter } from '../../registry/retry.ts';
+import { parseRetryAfter } from '../../registry/http/retry.ts';
 import type { AnswerBody } from './answer.ts';
 
 /** The API's own error document (`{id, message, url}`). */

@@ -2,7 +2,7 @@ import { DogwoodError, ERRORS, type ErrorCode } from '../../../src/errors.ts';
 import { createHttpClient, type HttpClientOptions } from '../../../src/net/http.ts';
 import { copy } from '../../../src/oci/copy.ts';
 import type { Target } from '../../../src/oci/target.ts';
-import { createRegistryClient } from '../../../src/registry/http.ts';
+import { createRegistryClient } from '../../../src/registry/client.ts';
 import { createRegistryTarget } from '../../../src/registry/registry-target.ts';
 import { drawFault } from '../../helpers/fault-proxy/faults.ts';
 import { startFaultProxy, type Upstream } from '../../helpers/fault-proxy/proxy.ts';

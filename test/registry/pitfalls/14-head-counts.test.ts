@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { copy } from '../../../src/oci/copy.ts';
 import { createMemoryTarget } from '../../../src/oci/stores/memory.ts';
-import type { RegistryWarning } from '../../../src/registry/warnings.ts';
+import type { RegistryWarning } from '../../../src/registry/http/warnings.ts';
 import { quirkRegistry } from '../../helpers/quirk-registry/quirk-registry.ts';
 import { putSmallImage } from '../../helpers/small-image.ts';
 import { realClient, targetAt } from './client.ts';

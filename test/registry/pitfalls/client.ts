@@ -1,12 +1,12 @@
 import { onTestFinished } from 'vitest';
 import { createHttpClient, type HttpClient, type HttpClientOptions } from '../../../src/net/http.ts';
 import { NetError } from '../../../src/net/net-error.ts';
-import type { Credential } from '../../../src/registry/credentials.ts';
+import type { Credential } from '../../../src/registry/auth/credentials.ts';
 import {
   createRegistryClient,
   type RegistryClient,
   type RegistryClientOptions,
-} from '../../../src/registry/http.ts';
+} from '../../../src/registry/client.ts';
 import { createRegistryTarget, type RegistryTarget } from '../../../src/registry/registry-target.ts';
 import type { QuirkRegistry } from '../../helpers/quirk-registry/quirk-registry.ts';
 

@@ -15,12 +15,12 @@ export interface TakenOut {
 
 const exchange = 'src/registry/exchange.ts';
 const fallback = 'src/registry/referrers-tag.ts';
-const attempts = 'src/registry/upload-attempts.ts';
-const mount = 'src/registry/mount.ts';
-const session = 'src/registry/upload-session.ts';
-const chunked = 'src/registry/chunked.ts';
+const attempts = 'src/registry/upload/attempts.ts';
+const mount = 'src/registry/upload/mount.ts';
+const session = 'src/registry/upload/session.ts';
+const chunked = 'src/registry/upload/chunked.ts';
 const pull = 'src/registry/pull.ts';
-const retry = 'src/registry/retry.ts';
+const retry = 'src/registry/http/retry.ts';
 const target = 'src/registry/registry-target.ts';
 
 const MOUNT_FAILS = {
@@ -47,7 +47,7 @@ export const TAKEN_OUT: readonly TakenOut[] = [
   {
     pitfall: '00',
     without: 'of several challenges the first is answered (fact 2)',
-    file: 'src/registry/scheme.ts',
+    file: 'src/registry/auth/scheme.ts',
     find: '  const bearer = challenges.find(({ scheme, parameters }) =>',
     replace: '  const bearer = challenges.slice(0, 1).find(({ scheme, parameters }) =>',
   },
@@ -105,14 +105,14 @@ export const TAKEN_OUT: readonly TakenOut[] = [
   {
     pitfall: '03',
     without: 'several scopes are asked for as they were',
-    file: 'src/registry/login.ts',
+    file: 'src/registry/auth/login.ts',
     find: "joined: 'first',",
     replace: 'joined: undefined,',
   },
   {
     pitfall: '03',
     without: 'one scope alone is never tried',
-    file: 'src/registry/login.ts',
+    file: 'src/registry/auth/login.ts',
     find: "joined: 'first',",
     replace: 'joined: undefined,',
   },
@@ -126,14 +126,14 @@ export const TAKEN_OUT: readonly TakenOut[] = [
   {
     pitfall: '04',
     without: '201 is no answer to a PATCH',
-    file: 'src/registry/upload-send.ts',
+    file: 'src/registry/upload/send.ts',
     find: 'const TAKEN = [202, 201, 200, 204];',
     replace: 'const TAKEN = [202];',
   },
   {
     pitfall: '04',
     without: 'chunks that lead nowhere are sent for ever',
-    file: 'src/registry/chunked.ts',
+    file: 'src/registry/upload/chunked.ts',
     find: 'rules.wholeOnly = true;',
     replace: '',
   },
@@ -168,14 +168,14 @@ export const TAKEN_OUT: readonly TakenOut[] = [
   {
     pitfall: '06',
     without: 'a refused chunk is not made smaller',
-    file: 'src/registry/upload-rules.ts',
+    file: 'src/registry/upload/rules.ts',
     find: 'rules.maxChunk = Math.min(smaller, rules.maxChunk ?? smaller);',
     replace: '',
   },
   {
     pitfall: '06',
     without: 'a stream says which bytes it is',
-    file: 'src/registry/upload-send.ts',
+    file: 'src/registry/upload/send.ts',
     find: '    url: session.url,\n    headers: OCTETS,',
     replace: "    url: session.url,\n    headers: { ...OCTETS, 'content-range': '0-' + (2 ** 40) },",
   },
@@ -288,21 +288,21 @@ export const TAKEN_OUT: readonly TakenOut[] = [
   {
     pitfall: '13',
     without: 'a new token that is refused is not shown again',
-    file: 'src/registry/login.ts',
+    file: 'src/registry/auth/login.ts',
     find: 'if (!insufficient && !waited && again) {',
     replace: 'if (!insufficient && waited && again) {',
   },
   {
     pitfall: '13',
     without: 'a token that states no life lives for ever',
-    file: 'src/registry/token.ts',
+    file: 'src/registry/auth/token.ts',
     find: 'const MIN_LIFE_MS = 60_000;',
     replace: 'const MIN_LIFE_MS = 60_000_000;',
   },
   {
     pitfall: '14',
     without: 'what a registry says of its limit is overlooked',
-    file: 'src/registry/warnings.ts',
+    file: 'src/registry/http/warnings.ts',
     find: 'const near = left === undefined ?',
     replace: 'const near = left !== null ?',
   },
@@ -330,7 +330,7 @@ export const TAKEN_OUT: readonly TakenOut[] = [
   {
     pitfall: '15',
     without: 'what a registry said once it has is believed',
-    file: 'src/registry/upload.ts',
+    file: 'src/registry/upload/upload.ts',
     find: 'if (options.again === true) {',
     replace: "if (options.tag === 'no blob has one') {",
   },

@@ -3,7 +3,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { createHttpClient } from '../../../src/net/http.ts';
 import type { Descriptor } from '../../../src/oci/descriptor.ts';
 import { openLocalStore } from '../../../src/oci/stores/local.ts';
-import { createRegistryClient } from '../../../src/registry/http.ts';
+import { createRegistryClient } from '../../../src/registry/client.ts';
 import { createRegistryTarget } from '../../../src/registry/registry-target.ts';
 import { type ServedStore, serveStore } from '../../helpers/served-store.ts';
 import { putBytes, putJson, putSmallImage, putSmallIndex, sha256, TYPES } from '../../helpers/small-image.ts';

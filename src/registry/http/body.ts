@@ -1,0 +1,50 @@
+import { DogwoodError } from '../../errors.ts';
+import type { HttpResponse } from '../../net/http.ts';
+import { NetError } from '../../net/net-error.ts';
+
+/** The whole body. Throws REGISTRY_PROTOCOL when it is longer than `limit` bytes, NetError when it is cut or takes too long. */
+export async function readBody(response: HttpResponse, limit: number, what: string): Promise<Buffer> {
+  response.limitTime();
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of response.body) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size > limit) {
+      throw new DogwoodError('REGISTRY_PROTOCOL', `${what}: the answer is longer than ${limit} bytes`);
+    }
+  }
+  return Buffer.concat(chunks);
+}
+
+/** The beginning of a body, as much as came whole: for messages, where a second failure must not hide the first. */
+export async function readSome(response: HttpResponse, limit: number): Promise<string> {
+  response.limitTime();
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of response.body) {
+      chunks.push(chunk);
+      size += chunk.length;
+      if (size >= limit) break;
+    }
+  } catch (error) {
+    if (!(error instanceof NetError)) throw error;
+  }
+  return Buffer.concat(chunks).subarray(0, limit).toString('utf8');
+}
+
+/** Lets an answer go whose body nobody needs: a short one keeps its connection, a long one is cut off. */
+export function discard(response: HttpResponse): void {
+  response.limitTime();
+  let size = 0;
+  response.body.on('data', (chunk: Buffer) => {
+    size += chunk.length;
+    if (size > 64 * 1024) response.body.destroy();
+  });
+}
+
+/** The first line of a header. */
+export function header(response: Pick<HttpResponse, 'headers'>, name: string): string | undefined {
+  return response.headers[name]?.[0];
+}
