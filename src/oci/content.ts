@@ -46,15 +46,22 @@ export function skipBytes(source: Readable, count: number): Readable {
 }
 
 /**
- * What is made of a stream, as a stream of its own. Whoever lets go of it lets go of the source, too, also before
- * having read of it: a generator that was never begun does not come to its `finally`, and the file would stay open.
+ * What is made of a stream, as a stream of its own. Whoever lets go of it lets go of the source, too: also before
+ * having read of it, for a generator that was never begun does not come to its `finally`; and at once, for one that
+ * waits for a source that stands still hears of nothing.
  *
  * @param highWaterMark bytes
  */
 export function madeOf(source: Readable, made: AsyncIterable<Uint8Array>, highWaterMark?: number): Readable {
   source.on('error', () => {});
   const options = { objectMode: false, ...(highWaterMark === undefined ? {} : { highWaterMark }) };
-  return Readable.from(made, options).once('close', () => source.destroy());
+  const stream = Readable.from(made, options);
+  const destroy = stream._destroy.bind(stream);
+  stream._destroy = (error, done) => {
+    source.destroy();
+    destroy(error, done);
+  };
+  return stream;
 }
 
 /** What the sender knows about content before it is read. Undefined digest or size are learnt while it streams. */

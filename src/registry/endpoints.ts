@@ -1,4 +1,5 @@
 import { DogwoodError } from '../errors.ts';
+import { hostName, isLoopback } from '../net/host-name.ts';
 import type { HttpClient, HttpResponse } from '../net/http.ts';
 import { NetError } from '../net/net-error.ts';
 import { isRedirect, locationTarget, MAX_REDIRECTS } from '../net/redirect.ts';
@@ -7,7 +8,7 @@ import type { RegistryAuth } from './auth/auth.ts';
 import { parseChallenges } from './auth/challenge.ts';
 import { discard } from './http/body.ts';
 import { isGarbled } from './http/damage.ts';
-import { type HostPolicy, hostName, isLoopback } from './http/hosts.ts';
+import type { HostPolicy } from './http/hosts.ts';
 import { connectionFailure, refusal } from './http/refusal.ts';
 import { counted, mayPass, type RetryBudget, type RetryPolicy, withRetries } from './http/retry.ts';
 import { createSharing } from './http/sharing.ts';

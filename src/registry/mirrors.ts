@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { DogwoodError } from '../errors.ts';
+import { madeOf, skipBytes } from '../oci/content.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { isManifestOrIndexType } from '../oci/media-types.ts';
 import type { Reference } from '../oci/reference.ts';
@@ -54,8 +55,7 @@ export function createMirroredTarget(options: MirroredOptions): Target {
       passOver(mirror, error, signal);
       return await registry.open(descriptor, { verify: false, signal });
     });
-    const bytes = Readable.from(chunks, { objectMode: false, highWaterMark: 1024 * 1024 });
-    return verified(bytes, descriptor, mirror.name, async () => {
+    return verified(madeOf(stream, chunks, 1024 * 1024), descriptor, mirror.name, async () => {
       distrust(mirror, `${descriptor.digest} is damaged there`);
     });
   };
@@ -125,15 +125,6 @@ async function* continued(
     return;
   } catch (error) {
     stream.destroy();
-    yield* without(await other(error), received);
-  }
-}
-
-async function* without(stream: Readable, count: number): AsyncGenerator<Uint8Array> {
-  let left = count;
-  for await (const chunk of stream as AsyncIterable<Uint8Array>) {
-    const skipped = Math.min(left, chunk.length);
-    left -= skipped;
-    if (skipped < chunk.length) yield chunk.subarray(skipped);
+    yield* skipBytes(await other(error), received);
   }
 }

@@ -1,6 +1,7 @@
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { DogwoodError } from '../errors.ts';
 import { NetError } from '../net/net-error.ts';
+import { madeOf } from '../oci/content.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { createDigester, type Digester, digestAlgorithm, digestOf, isDigest } from '../oci/digest.ts';
 import { MAX_DOCUMENT_BYTES } from '../oci/documents.ts';
@@ -223,7 +224,7 @@ export async function openContent(
   const chunks = resuming(client, { first, descriptor, ask, offset, signal: options.signal });
   const check = verify && offset === 0 ? createDigester(digestAlgorithm(descriptor.digest)) : undefined;
   const bytes = check === undefined ? chunks : verifying(chunks, check, descriptor, name);
-  return Readable.from(bytes, { objectMode: false, highWaterMark: 1024 * 1024 });
+  return madeOf(first.body, bytes, 1024 * 1024);
 }
 
 /** Bytes of the whole, as an answer tells it: all of it (200), or some of it (206, 416). */

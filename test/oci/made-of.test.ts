@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { finished } from 'node:stream/promises';
+import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { madeOf } from '../../src/oci/content.ts';
 import { temporaryFolder } from '../helpers/temp.ts';
@@ -31,6 +32,17 @@ describe('what is made of a stream', () => {
     const closed = finished(source).catch(() => {});
     made.destroy();
     await closed;
+    expect(source.closed).toBe(true);
+  });
+
+  test('lets go of it when it is let go of while it stands still', async () => {
+    const source = new Readable({ read: () => {} });
+    const made = madeOf(source, upper(source));
+    const read = made[Symbol.asyncIterator]().next();
+    await setImmediate();
+    made.destroy();
+    await read.catch(() => {});
+    await finished(made).catch(() => {});
     expect(source.closed).toBe(true);
   });
 

@@ -1,9 +1,13 @@
+import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
+import { finished } from 'node:stream/promises';
 import { describe, expect, it } from 'vitest';
 import { bytesContent } from '../../src/oci/content.ts';
 import { parseReference, type Reference } from '../../src/oci/reference.ts';
+import { createMemoryTarget } from '../../src/oci/stores/memory.ts';
 import type { Target } from '../../src/oci/target.ts';
 import { withSession } from '../../src/pipeline/session.ts';
+import { createMirroredTarget } from '../../src/registry/mirrors.ts';
 import { randomBlob } from '../contract/target.ts';
 import { pipelineEnvironment } from '../helpers/pipeline.ts';
 import { type QuirkRegistry, quirkRegistry } from '../helpers/quirk-registry/quirk-registry.ts';
@@ -59,6 +63,19 @@ describe('mirrors', () => {
     expect(await run(registry, [`${mirror.host}/copies`], readAll)).toEqual([]);
     expect(registry.requests).toEqual([]);
     expect(bytesFrom(mirror)).toBeGreaterThan(0);
+  });
+
+  it('have a stream let go of that nobody reads', async () => {
+    const source = new Readable({ read: () => {} });
+    const memory = createMemoryTarget();
+    const mirrored = createMirroredTarget({
+      registry: memory,
+      mirrors: [{ ...memory, open: async () => source }],
+      onFailure: () => {},
+    });
+    (await mirrored.open(big.descriptor)).on('error', () => {}).destroy();
+    await finished(source).catch(() => {});
+    expect(source.destroyed).toBe(true);
   });
 
   it('are asked in order, and what none has comes from the registry, without a warning', async () => {

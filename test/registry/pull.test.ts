@@ -50,6 +50,20 @@ describe('a blob from a registry', () => {
     expect(storage.requests.map(({ headers }) => headers.authorization)).toEqual([undefined]);
   });
 
+  it.each([true, false])(
+    'is let go of with its connection before it is read (verify: %s)',
+    async (verify) => {
+      const large = randomBlob(8_000_000);
+      const closed = Promise.withResolvers<boolean>();
+      const server = await registry((_, response) => {
+        response.once('close', () => closed.resolve(response.writableFinished)).end(large.bytes);
+      });
+      const stream = await targetAt(server.host).open(large.descriptor, { verify });
+      stream.destroy();
+      expect(await closed.promise).toBe(false);
+    },
+  );
+
   it('fails when the bytes are others', async () => {
     const server = await registry((_, response) => response.end(Buffer.from(bytes).reverse()));
     const target = targetAt(server.host);

@@ -1,5 +1,5 @@
 import { DogwoodError } from '../../errors.ts';
-import { hostName, isLoopback } from '../../registry/http/hosts.ts';
+import { hostName, isLoopback } from '../../net/host-name.ts';
 
 /** Where the API is, and who said so. */
 export interface HerokuAddress {

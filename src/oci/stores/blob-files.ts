@@ -234,9 +234,11 @@ async function openFile(
     if (errnoOf(error) === 'ENOENT') throw notFound(descriptor, name);
     throw fileError(error, `cannot read ${path}`);
   }
-  if (!(await file.stat()).isFile()) {
+  try {
+    if (!(await file.stat()).isFile()) throw notFound(descriptor, name);
+  } catch (error) {
     await file.close();
-    throw notFound(descriptor, name);
+    throw fileError(error, `cannot read ${path}`);
   }
   return withOwnChunks(file.createReadStream({ highWaterMark: CHUNK, start: offset }));
 }

@@ -27,12 +27,15 @@ interface Progress {
 
 /**
  * Starts writing `source` into a temporary file; readers need not wait for its end. The first reader therefore goes
- * as fast as the source, and a second pass reads what lies there.
+ * as fast as the source, and a second pass reads what lies there. The source is destroyed when this fails.
  *
  * @throws STORE_UNWRITABLE, DISK_FULL when no file can be made; what goes wrong later is told to the readers
  */
 export async function spool(source: Readable, temp: TempFiles): Promise<Spool> {
-  const reserved = await temp.reserve();
+  const reserved = await temp.reserve().catch((error: unknown) => {
+    source.destroy();
+    throw error;
+  });
   const { path } = reserved;
   const file = await open(path, 'wx', 0o600).catch(async (error: unknown) => {
     source.destroy();

@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs';
+import { createReadStream, openSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import type { Descriptor } from '../descriptor.ts';
 import type { Digest } from '../digest.ts';
@@ -11,6 +11,12 @@ export interface SteadySource {
   readonly target: Target;
   /** Removes what was kept aside. */
   dispose(): Promise<void>;
+}
+
+/** A file with the bytes of a blob from an offset on. */
+interface Kept {
+  readonly from: number;
+  readonly spool: Spool;
 }
 
 /** Bytes below which a blob comes too quickly for anybody to lose patience. */
@@ -27,11 +33,9 @@ const WORTH_KEEPING = 1024 * 1024;
 export function steadySource(source: Target, temp: TempFiles): SteadySource {
   /** All that were opened of a blob and did not come to their end, or not yet. */
   const opened = new Map<Digest, readonly Readable[]>();
-  const kept = new Map<Digest, { readonly from: number; readonly spool: Spool }>();
+  const kept = new Map<Digest, Promise<Kept>>();
 
-  const keep = async (descriptor: Descriptor, options: OpenOptions, from: number): Promise<Spool> => {
-    const before = kept.get(descriptor.digest);
-    if (before !== undefined && before.from <= from) return before.spool;
+  const fetch = async (descriptor: Descriptor, options: OpenOptions): Promise<Kept> => {
     const fresh = await spool(await source.open(descriptor, options), temp);
     try {
       await fresh.whole();
@@ -39,7 +43,20 @@ export function steadySource(source: Target, temp: TempFiles): SteadySource {
       await fresh.dispose();
       throw error;
     }
-    kept.set(descriptor.digest, { from, spool: fresh });
+    return { from: options.offset ?? 0, spool: fresh };
+  };
+  /** Several receivers may have lost patience with one blob: the first fetches it, the others wait. */
+  const keep = async (descriptor: Descriptor, options: OpenOptions): Promise<Kept> => {
+    const { digest } = descriptor;
+    let before: Kept | undefined;
+    for (let under = kept.get(digest); under !== undefined; under = kept.get(digest)) {
+      before = await under.catch(() => undefined);
+      if (before !== undefined && before.from <= (options.offset ?? 0)) return before;
+      if (kept.get(digest) === under) kept.delete(digest);
+    }
+    const own = fetch(descriptor, options);
+    kept.set(digest, own);
+    const fresh = await own;
     await before?.spool.dispose();
     return fresh;
   };
@@ -54,16 +71,20 @@ export function steadySource(source: Target, temp: TempFiles): SteadySource {
       opened.set(digest, [...before, stream]);
       return stream;
     }
-    const from = options.offset ?? 0;
-    const { path } = await keep(descriptor, options, from);
-    return createReadStream(path, { start: from - (kept.get(digest)?.from ?? from) });
+    const { from, spool } = await keep(descriptor, options);
+    // Opened at once: it is removed when somebody wants more of the blob than it has.
+    const fd = openSync(spool.path, 'r');
+    return createReadStream(spool.path, { fd, start: (options.offset ?? 0) - from });
   };
 
   return {
     target: { ...source, open },
     async dispose() {
-      await Promise.all([...kept.values()].map((one) => one.spool.dispose()));
+      const all = await Promise.allSettled(kept.values());
       kept.clear();
+      await Promise.all(
+        all.map(async (one) => one.status === 'fulfilled' && (await one.value.spool.dispose())),
+      );
     },
   };
 }

@@ -1,5 +1,6 @@
 import { DogwoodError } from '../../errors.ts';
-import { type HostPolicy, hostName, isLoopback } from '../http/hosts.ts';
+import { hostName, isLoopback } from '../../net/host-name.ts';
+import type { HostPolicy } from '../http/hosts.ts';
 import type { Challenge } from './challenge.ts';
 
 /** How a registry wants to know who asks. */

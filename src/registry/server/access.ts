@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { hostName, isLoopback } from '../http/hosts.ts';
+import { hostName, isLoopback } from '../../net/host-name.ts';
 import { type Answer, fault } from './answer.ts';
 
 /** Whoever asks, once it is known who that is. */

@@ -58,12 +58,15 @@ async function openFile(path: string, blob: Descriptor): Promise<{ file: FileHan
     if (errnoOf(error) === 'ENOENT') throw notFound(blob, 'this registry');
     throw error;
   }
-  const stats = await file.stat();
-  if (stats.isFile() && stats.size === blob.size) {
+  try {
+    const stats = await file.stat();
+    if (!stats.isFile()) throw notFound(blob, 'this registry');
+    if (stats.size !== blob.size) throw sizeMismatch(blob, stats.size, 'this registry');
     return { file, stamp: `${stats.ino} ${stats.size} ${stats.mtimeMs} ${stats.ctimeMs}` };
+  } catch (error) {
+    await file.close();
+    throw error;
   }
-  await file.close();
-  throw stats.isFile() ? sizeMismatch(blob, stats.size, 'this registry') : notFound(blob, 'this registry');
 }
 
 async function* holdingBack(

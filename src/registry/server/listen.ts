@@ -3,7 +3,7 @@ import type { Server } from 'node:http';
 import { isIP } from 'node:net';
 import { DogwoodError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
-import { isLoopback } from '../http/hosts.ts';
+import { isLoopback } from '../../net/host-name.ts';
 import type { PullHandler } from './handler.ts';
 
 /** What a client may take of time and room, in milliseconds and connections. */

@@ -152,7 +152,8 @@ async function answerBlob(
     const stream = await files.open(blob);
     stream.once('error', (error) => {
       const isDamage = error instanceof DogwoodError && error.code === 'DIGEST_MISMATCH';
-      if (isDamage) void content.discardDamaged(blob);
+      // Where that fails, the next reader is told the same.
+      if (isDamage) content.discardDamaged(blob).catch(() => {});
     });
     return stream;
   };

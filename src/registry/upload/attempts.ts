@@ -73,9 +73,13 @@ export async function sendInAnyWay(upload: Upload, first: UploadSession | undefi
       again: (error) => isWorthAnother(sending, error),
     });
   } catch (error) {
+    // Before anybody waits for the registry.
     sending.body.close();
     if (sending.standing.session !== undefined) await cancelSession(upload, sending.standing.session);
     throw error;
+  } finally {
+    // One that turned out to be there is not read to its end.
+    sending.body.close();
   }
 }
 

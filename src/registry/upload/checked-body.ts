@@ -78,13 +78,14 @@ export function checkedBody(
 
   async function* send(offset: number, length: number, stopped: AbortSignal): AsyncGenerator<Uint8Array> {
     let left = length;
+    let from: Reader | undefined;
     const letGo = () => {
       // A part that has gone whole leaves its source open for the next one.
-      if (left > 0) reader?.close();
+      if (left > 0) (from ?? reader)?.close();
     };
     stopped.addEventListener('abort', letGo, { once: true });
     try {
-      const from = await readerAt(offset);
+      from = await readerAt(offset);
       if (stopped.aborted) from.close();
       while (left > 0) {
         const chunk = await from.take(left);

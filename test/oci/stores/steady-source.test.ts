@@ -73,6 +73,17 @@ describe('a source for receivers without patience', () => {
     expect(await files()).toEqual([]);
   });
 
+  it('fetches it once for several who broke it off', async () => {
+    const { target, descriptor, bytes, opened, breakOff, files, dispose } = await source();
+    await breakOff();
+    const streams = await Promise.all([1, 2, 3].map(() => target.open(descriptor, unverified)));
+    for (const stream of streams) expect(Buffer.compare(await buffer(stream), bytes)).toBe(0);
+    expect(opened).toEqual([0, 0]);
+    expect(await files()).toHaveLength(1);
+    await dispose();
+    expect(await files()).toEqual([]);
+  });
+
   it('fetches only what is wanted, and more when more is', async () => {
     const { target, descriptor, bytes, opened, breakOff, files } = await source();
     await breakOff();

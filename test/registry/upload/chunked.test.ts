@@ -50,6 +50,19 @@ const sent = (registry: QuirkRegistry) =>
     .filter(({ method }) => method === 'PUT' || method === 'PATCH')
     .map(({ method, headers, status }) => `${method} ${headers['content-range'] ?? ''} ${status ?? 'cut'}`);
 
+describe('content', () => {
+  it('is let go of when there is nothing of it to read', async () => {
+    const empty = blobOf(Buffer.alloc(0), MEDIA_TYPES.ociLayer);
+    const source = new Readable({ read: () => source.push(null) });
+    const registry = await quirkRegistry();
+    await targetAt(registry, 'team/app').put(
+      { open: async () => source, reopenable: true },
+      empty.descriptor,
+    );
+    expect(source.destroyed).toBe(true);
+  });
+});
+
 describe('an upload that is cut', () => {
   it('goes on where the registry has it, from an offset of the content', async () => {
     const { content, opened } = watched();
