@@ -1,5 +1,4 @@
 import { DogwoodError } from '../errors.ts';
-import { bytesContent } from '../oci/content.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { type Digest, digestOf } from '../oci/digest.ts';
 import { MAX_DOCUMENT_BYTES, parseIndex } from '../oci/documents.ts';
@@ -7,7 +6,7 @@ import { MEDIA_TYPES } from '../oci/media-types.ts';
 import { registryHost } from '../oci/reference.ts';
 import type { Scope } from './auth/scope.ts';
 import type { RegistryClient } from './client.ts';
-import { discard, header, readBody } from './http/body.ts';
+import { bytesBody, discard, header, readBody } from './http/body.ts';
 import { connectionFailure } from './http/refusal.ts';
 import { retryDelay, withRetries } from './http/retry.ts';
 import type { Repository } from './pull.ts';
@@ -193,7 +192,7 @@ async function write(
       'content-type': MEDIA_TYPES.ociIndex,
       ...(current?.etag === undefined ? {} : { 'if-match': current.etag }),
     },
-    body: { size: bytes.length, open: () => bytesContent(bytes).open() },
+    body: bytesBody(bytes),
     what: `manifest ${tag} of ${repository}`,
     // 412: somebody else was faster; what he wrote is read next.
     expect: [201, 200, 202, 204, 412],
