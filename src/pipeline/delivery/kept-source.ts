@@ -1,5 +1,5 @@
-import type { Target } from '../oci/target.ts';
-import { createSharing } from '../registry/http/sharing.ts';
+import type { Target } from '../../oci/target.ts';
+import { createSharing } from '../../registry/http/sharing.ts';
 
 /**
  * A source far away whose blobs and documents are fetched once for all who read them, into a store on this machine, and
