@@ -148,7 +148,7 @@ function mountableFrom(from: Target, origin: BlobOrigin | undefined): Target {
     const own = from.origin?.(blob);
     return own?.registry === origin.registry ? own : origin;
   };
-  return { ...from, name: from.name, origin: likeliest };
+  return { ...from, origin: likeliest };
 }
 
 function originOf({ reference: { registry, repository } }: RegistryPlace): BlobOrigin {

@@ -9,7 +9,6 @@ export function keptSource(from: Target, store: Target): Target {
   const fetchOnce = createSharing<unknown>();
   return {
     ...from,
-    name: from.name,
     async open(descriptor, options = {}) {
       const fetch = (signal: AbortSignal) => {
         const open = () => from.open(descriptor, { verify: false, signal });
