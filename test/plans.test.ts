@@ -14,7 +14,7 @@ import { builders } from '../src/builders/index.ts';
 import { asDogwoodError, DogwoodError } from '../src/errors.ts';
 import { chosenBuilder, detect } from '../src/pipeline/detect.ts';
 import { planContext, planDocument, plannedDestinations } from '../src/pipeline/plan.ts';
-import { withSession } from '../src/pipeline/session.ts';
+import { withSession } from '../src/pipeline/session/session.ts';
 import { STRATEGIES } from '../src/plan/request.ts';
 import { startCommand } from './helpers/command.ts';
 import { buildRequest, pipelineEnvironment } from './helpers/pipeline.ts';

@@ -2,7 +2,7 @@ import { addAbortSignal } from 'node:stream';
 import { engineVariables } from '../engines/environment.ts';
 import { DogwoodError } from '../errors.ts';
 import { proxyVariables } from '../net/settings.ts';
-import type { PipelineEnvironment } from '../pipeline/environment.ts';
+import type { PipelineEnvironment } from '../pipeline/session/environment.ts';
 import type { BuildEvent, Step } from '../plan/events.ts';
 import type { FailedBuild } from '../plan/result.ts';
 import {

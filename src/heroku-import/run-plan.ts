@@ -2,7 +2,7 @@ import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DogwoodError } from '../errors.ts';
 import { createHttpClient } from '../net/http.ts';
-import type { PipelineEnvironment } from '../pipeline/environment.ts';
+import type { PipelineEnvironment } from '../pipeline/session/environment.ts';
 import { DEFAULT_RETRY } from '../registry/http/retry.ts';
 import type { Selection } from './account.ts';
 import { herokuAddress } from './api/address.ts';

@@ -168,7 +168,7 @@ async function exchange(
     if (!outgoing.writableFinished) outgoing.destroy();
   };
   try {
-    const answered = answerOf(outgoing);
+    const answered = responseOf(outgoing);
     await connected(outgoing, context.connectTimeout, host, signal);
     context.guard.arrived(trip, outgoing.socket?.remoteAddress);
     const sent = sendBody(outgoing, request.body, stopped.signal, context.idleTimeout, host).then(() =>
@@ -221,7 +221,7 @@ function start(request: HttpRequest, trip: Trip, { agent }: Route, context: Cont
   return outgoing;
 }
 
-function answerOf(outgoing: ClientRequest): Promise<IncomingMessage> {
+function responseOf(outgoing: ClientRequest): Promise<IncomingMessage> {
   const answered = new Promise<IncomingMessage>((resolve, reject) => {
     outgoing.once('response', resolve);
     outgoing.once('error', reject);

@@ -65,7 +65,7 @@ export async function tellingDamage<T>(
  *
  * @throws TRANSFER_DAMAGED; what `read` throws
  */
-async function againWhenDamaged<T>(from: Target, read: () => Promise<T>): Promise<T> {
+async function againWhenDamaged<T>(from: Pick<Target, 'origin'>, read: () => Promise<T>): Promise<T> {
   let first: DogwoodError;
   try {
     return await read();
@@ -123,7 +123,7 @@ export function sizeMismatch(
  *   SIZE_MISMATCH, TRANSFER_DAMAGED
  */
 export async function readDocument(
-  target: Target,
+  target: Pick<Target, 'name' | 'open' | 'origin'>,
   descriptor: Descriptor,
   signal?: AbortSignal,
 ): Promise<Uint8Array> {

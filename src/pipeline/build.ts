@@ -4,19 +4,19 @@ import { planDigest } from '../plan/build-plan.ts';
 import type { Step } from '../plan/events.ts';
 import type { BuildRequest } from '../plan/request.ts';
 import type { BuildResult, ResultWarning } from '../plan/result.ts';
-import { deliver } from './deliver.ts';
+import { deliver } from './delivery/deliver.ts';
+import { trackedSink } from './delivery/tracked-sink.ts';
 import { describeBuilt } from './describe.ts';
-import { asksProject, isOwnTree, ownRegions } from './destinations.ts';
 import { alternatives, chosenBuilder, detect } from './detect.ts';
-import type { PipelineEnvironment } from './environment.ts';
-import { directPlace } from './place.ts';
-import { openPlaces } from './places.ts';
+import { asksProject, isOwnTree, ownRegions } from './places/destinations.ts';
+import { openPlaces } from './places/open-places.ts';
+import { directPlace } from './places/place.ts';
+import { publishTarget } from './places/publish.ts';
 import { planContext } from './plan.ts';
-import { publishTarget } from './publish.ts';
 import { resultError } from './result-error.ts';
 import { secretReader } from './secrets.ts';
-import { type Session, withSession } from './session.ts';
-import { trackedSink } from './tracked-sink.ts';
+import type { PipelineEnvironment } from './session/environment.ts';
+import { type Session, withSession } from './session/session.ts';
 
 /**
  * One build from request to result. A failure that is the user's comes back as a result with status `failed`, and so

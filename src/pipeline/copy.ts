@@ -3,14 +3,14 @@ import type { Digest } from '../oci/digest.ts';
 import { loadImage, resolvePlatform } from '../oci/load.ts';
 import { recompress } from '../oci/recompress.ts';
 import type { CompressionChoice } from '../plan/request.ts';
-import { deliver } from './deliver.ts';
-import type { PipelineEnvironment } from './environment.ts';
-import { parseImageName } from './image-name.ts';
-import { directPlace, type Place, type WholePlace } from './place.ts';
-import { openPlace } from './places.ts';
-import { withSession } from './session.ts';
-import { trackedSink } from './tracked-sink.ts';
-import { openImage } from './transports.ts';
+import { deliver } from './delivery/deliver.ts';
+import { trackedSink } from './delivery/tracked-sink.ts';
+import { parseImageName } from './places/image-name.ts';
+import { openImage } from './places/open-image.ts';
+import { openPlace } from './places/open-places.ts';
+import { directPlace, type Place, type WholePlace } from './places/place.ts';
+import type { PipelineEnvironment } from './session/environment.ts';
+import { withSession } from './session/session.ts';
 
 /** `build copy --json`. */
 export interface CopyDocument {

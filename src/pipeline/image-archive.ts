@@ -4,8 +4,8 @@ import { spool } from '../oci/stores/spool.ts';
 import { createTarReader } from '../oci/tar/reader.ts';
 import { HEAD_BYTES, headOutput } from '../source/is-tar.ts';
 import type { ArchiveSource, Source } from '../source/source.ts';
-import type { Session } from './session.ts';
-import { type OpenedImage, openArchive, openImage } from './transports.ts';
+import { type OpenedImage, openArchive, openImage } from './places/open-image.ts';
+import type { Session } from './session/session.ts';
 
 /** How members of a docker-archive or oci-archive are called; every writer begins with one of these. */
 const IMAGE_MEMBER =

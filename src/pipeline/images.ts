@@ -6,9 +6,9 @@ import { isManifestOrIndexType } from '../oci/media-types.ts';
 import { formatReference, referenceTarget } from '../oci/reference.ts';
 import type { LocalStore } from '../oci/stores/local.ts';
 import { readDocument } from '../oci/verify.ts';
-import type { PipelineEnvironment } from './environment.ts';
-import { type ImageName, parseImageName } from './image-name.ts';
-import { withSession } from './session.ts';
+import { type ImageName, parseImageName } from './places/image-name.ts';
+import type { PipelineEnvironment } from './session/environment.ts';
+import { withSession } from './session/session.ts';
 
 export interface StoredImage {
   /** `app:latest`; null for an image that is kept without a name. */

@@ -7,9 +7,9 @@ import { loadImage, loadImageOrIndex } from '../oci/load.ts';
 import { isAttestation } from '../oci/platform.ts';
 import { readImageProcesses } from '../plan/processes.ts';
 import { imagePlatform } from './describe.ts';
-import type { PipelineEnvironment } from './environment.ts';
-import { withSession } from './session.ts';
-import { openImage } from './transports.ts';
+import { openImage } from './places/open-image.ts';
+import type { PipelineEnvironment } from './session/environment.ts';
+import { withSession } from './session/session.ts';
 
 export interface InspectedLayer {
   readonly digest: Digest;

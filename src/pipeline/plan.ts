@@ -6,17 +6,17 @@ import { type BuildPlan, planDigest } from '../plan/build-plan.ts';
 import type { Candidate, Detection } from '../plan/detection.ts';
 import type { BuildRequest, Strategy } from '../plan/request.ts';
 import type { Source } from '../source/source.ts';
-import { asksProject, buildDestinations, ownRegions } from './destinations.ts';
 import { chosenBuilder, detect } from './detect.ts';
-import type { PipelineEnvironment } from './environment.ts';
 import { imageArchiveMembers, openImageSource } from './image-archive.ts';
-import { parseImageName } from './image-name.ts';
 import { onceEach } from './once.ts';
-import { localName, requireQuorum } from './places.ts';
+import { asksProject, buildDestinations, ownRegions } from './places/destinations.ts';
+import { parseImageName } from './places/image-name.ts';
+import type { OpenedImage } from './places/open-image.ts';
+import { localName, requireQuorum } from './places/open-places.ts';
 import { projectReader } from './project.ts';
 import { imageResolver } from './resolve.ts';
-import { type Session, withSession } from './session.ts';
-import type { OpenedImage } from './transports.ts';
+import type { PipelineEnvironment } from './session/environment.ts';
+import { type Session, withSession } from './session/session.ts';
 
 /** `build plan --json` (cli.md). */
 export interface PlanDocument {

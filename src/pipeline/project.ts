@@ -10,7 +10,7 @@ import { HEAD_BYTES, isTar } from '../source/is-tar.ts';
 import type { ArchiveSource, Source } from '../source/source.ts';
 import { openTree, type Tree } from '../source/tree.ts';
 import { unpackArchive } from '../source/unpack.ts';
-import type { Session } from './session.ts';
+import type { Session } from './session/session.ts';
 
 /** Opens the source's tree and reads the project's own files, each once a run. */
 export function projectReader(

@@ -3,14 +3,14 @@ import type { Digest } from '../oci/digest.ts';
 import { resolvePlatform } from '../oci/load.ts';
 import type { Destination, Quorum, RegionRegistry } from '../plan/request.ts';
 import type { ResultReference } from '../plan/result.ts';
-import { imageAppName } from './app-name.ts';
-import { askedDestinations } from './destinations.ts';
-import { distribute } from './distribute.ts';
-import type { PipelineEnvironment } from './environment.ts';
-import { keptSource } from './kept-source.ts';
-import { registryPlace, requireQuorum } from './places.ts';
-import { withSession } from './session.ts';
-import { openImage } from './transports.ts';
+import { distribute } from './delivery/distribute.ts';
+import { keptSource } from './delivery/kept-source.ts';
+import { imageAppName } from './places/app-name.ts';
+import { askedDestinations } from './places/destinations.ts';
+import { openImage } from './places/open-image.ts';
+import { registryPlace, requireQuorum } from './places/open-places.ts';
+import type { PipelineEnvironment } from './session/environment.ts';
+import { withSession } from './session/session.ts';
 
 /** `build push --json`. */
 export interface PushDocument {

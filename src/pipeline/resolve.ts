@@ -3,8 +3,8 @@ import type { Platform } from '../oci/descriptor.ts';
 import { loadImage } from '../oci/load.ts';
 import { formatPlatform } from '../oci/platform.ts';
 import { formatReference } from '../oci/reference.ts';
-import type { Session } from './session.ts';
-import { openImage } from './transports.ts';
+import { openImage } from './places/open-image.ts';
+import type { Session } from './session/session.ts';
 
 /** Resolves base images, each once: the build sees the very image that the plan was made with. */
 export function imageResolver(session: Session): PlanContext['resolveImage'] {

@@ -3,10 +3,10 @@ import type { Digest } from '../oci/digest.ts';
 import { loadImage } from '../oci/load.ts';
 import { readImageProcesses } from '../plan/processes.ts';
 import type { ImageProcesses } from '../plan/start.ts';
-import type { PipelineEnvironment } from './environment.ts';
-import { withSession } from './session.ts';
-import { openImage } from './transports.ts';
-import { loadIntoEngine } from './writable.ts';
+import { openImage } from './places/open-image.ts';
+import { loadIntoEngine } from './places/writable.ts';
+import type { PipelineEnvironment } from './session/environment.ts';
+import { withSession } from './session/session.ts';
 
 export interface LoadedImage {
   /** The config's digest, by which the engine knows the image. */

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { DogwoodError } from '../errors.ts';
 import type { SecretSource } from '../plan/request.ts';
-import type { PipelineEnvironment } from './environment.ts';
+import type { PipelineEnvironment } from './session/environment.ts';
 
 /** Reads the value of a build secret: a file of this machine or a variable of ours. Throws SECRET_UNREADABLE. */
 export function secretReader({ variable }: Pick<PipelineEnvironment, 'variable'>) {

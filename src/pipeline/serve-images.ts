@@ -5,8 +5,8 @@ import { openToLoopback, requireToken, type Token } from '../registry/server/acc
 import { createPullHandler } from '../registry/server/handler.ts';
 import { type Listening, listen } from '../registry/server/listen.ts';
 import { createStoreContent } from '../registry/server/store-content.ts';
-import type { PipelineEnvironment } from './environment.ts';
-import { withSession } from './session.ts';
+import type { PipelineEnvironment } from './session/environment.ts';
+import { withSession } from './session/session.ts';
 
 /** Milliseconds that downloads under way get to finish when it is to end. */
 const GRACE_MS = 5_000;

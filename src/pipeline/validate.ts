@@ -1,8 +1,8 @@
 import type { Digest } from '../oci/digest.ts';
 import { type Violation, validate } from '../oci/validate.ts';
-import type { PipelineEnvironment } from './environment.ts';
-import { withSession } from './session.ts';
-import { openImage } from './transports.ts';
+import { openImage } from './places/open-image.ts';
+import type { PipelineEnvironment } from './session/environment.ts';
+import { withSession } from './session/session.ts';
 
 /** `build validate --json`. */
 export interface ValidateDocument {

@@ -1,7 +1,9 @@
 import { DogwoodError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { type Digest, isDigest } from '../oci/digest.ts';
+import { formatReference } from '../oci/reference.ts';
 import { subjectOf } from '../oci/referrer.ts';
+import { readDocument } from '../oci/verify.ts';
 import { deleteScope, pushScope } from './auth/scope.ts';
 import type { RegistryClient } from './client.ts';
 import { discard } from './http/body.ts';
@@ -59,9 +61,11 @@ async function findSubject(
   manifest: Descriptor,
   options: Options,
 ): Promise<Digest | undefined> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of await openContent(client, repository, manifest, options)) chunks.push(chunk);
-  return subjectOf(manifest, Buffer.concat(chunks));
+  const from: Parameters<typeof readDocument>[0] = {
+    name: `docker://${formatReference(repository)}`,
+    open: (document, open) => openContent(client, repository, document, { ...options, ...open }),
+  };
+  return subjectOf(manifest, await readDocument(from, manifest, options.signal));
 }
 
 async function remove(

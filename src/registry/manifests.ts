@@ -1,5 +1,5 @@
 import { DogwoodError } from '../errors.ts';
-import { bytesContent, type Content, type Expectation } from '../oci/content.ts';
+import type { Content, Expectation } from '../oci/content.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { createDigester, type Digest, digestAlgorithm, digestOf } from '../oci/digest.ts';
 import { MAX_DOCUMENT_BYTES } from '../oci/documents.ts';
@@ -7,7 +7,7 @@ import { digestsIn, MissingContent, missingContent } from '../oci/missing-conten
 import { mismatch } from '../oci/verify.ts';
 import { pushScope } from './auth/scope.ts';
 import type { RegistryClient } from './client.ts';
-import { discard, header } from './http/body.ts';
+import { bytesBody, discard, header } from './http/body.ts';
 import { changedOnTheWay } from './http/damage.ts';
 import { answerOf } from './http/refusal-code.ts';
 import { withRetries } from './http/retry.ts';
@@ -83,7 +83,7 @@ async function sendOnce(
     url: `/v2/${repository}/manifests/${reference}`,
     scopes: [pushScope(repository)],
     headers: { 'content-type': descriptor.mediaType },
-    body: { size: bytes.length, open: () => bytesContent(bytes).open() },
+    body: bytesBody(bytes),
     what: `manifest ${reference} of ${repository}`,
     expect: [201, 200, 202, 204],
     signal,

@@ -1,18 +1,11 @@
 import { DogwoodError } from '../errors.ts';
 import type { RegistryClient } from './client.ts';
-import type { RegistryRequest, RegistryResponse } from './exchange.ts';
-import { readBody } from './http/body.ts';
-import { connectionFailure } from './http/refusal.ts';
-import { withRetries } from './http/retry.ts';
+import type { RegistryRequest } from './exchange.ts';
+import { getWhole, type WholeAnswer } from './whole-answer.ts';
 
 /** Bytes of one page that are read. */
 const MAX_PAGE = 4 * 1024 * 1024;
 const MAX_PAGES = 1000;
-
-export interface Page {
-  readonly response: RegistryResponse;
-  readonly bytes: Buffer;
-}
 
 /**
  * The pages of a list, each from where the `Link` of the one before leads (RFC 5988, distribution-spec "Listing
@@ -24,12 +17,12 @@ export interface Page {
 export async function* pagesOf(
   client: RegistryClient,
   request: Omit<RegistryRequest, 'method'>,
-): AsyncGenerator<Page> {
+): AsyncGenerator<WholeAnswer> {
   const wrong = (what: string) =>
     new DogwoodError('REGISTRY_PROTOCOL', `${request.registry}: ${request.what}: ${what}`);
   const seen = new Set<string>();
   for (let url = request.url; ; ) {
-    const page = await pageAt(client, { ...request, url });
+    const page = await getWhole(client, { ...request, url }, MAX_PAGE);
     yield page;
     const here = page.response.url;
     const next = page.response.status === 200 ? nextLink(page.response.headers.link, here) : undefined;
@@ -44,21 +37,6 @@ export async function* pagesOf(
   }
 }
 
-async function pageAt(client: RegistryClient, request: Omit<RegistryRequest, 'method'>): Promise<Page> {
-  return await withRetries(
-    client.retry,
-    async () => {
-      const response = await client.send({ ...request, method: 'GET' });
-      try {
-        return { response, bytes: await readBody(response, MAX_PAGE, request.what) };
-      } catch (error) {
-        throw connectionFailure(error, `${request.registry}: ${request.what}`);
-      }
-    },
-    { signal: request.signal },
-  );
-}
-
 /** The target of `rel="next"`, taken as it is written. */
 export function nextLink(lines: readonly string[] | undefined, base: URL): URL | undefined {
   for (const line of lines ?? []) {
@@ -71,7 +49,7 @@ export function nextLink(lines: readonly string[] | undefined, base: URL): URL |
 }
 
 /** The document of a page. Throws REGISTRY_PROTOCOL when it is none. */
-export function jsonOf({ bytes }: Page, what: string): Record<string, unknown> {
+export function jsonOf({ bytes }: WholeAnswer, what: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(bytes.toString('utf8'));
     if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;

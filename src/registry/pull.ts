@@ -10,10 +10,11 @@ import { mismatch, notFound, sizeMismatch } from '../oci/verify.ts';
 import { pullScope, type Scope } from './auth/scope.ts';
 import type { RegistryClient } from './client.ts';
 import type { RegistryRequest, RegistryResponse } from './exchange.ts';
-import { discard, header, readBody } from './http/body.ts';
+import { discard, header } from './http/body.ts';
 import { connectionFailure } from './http/refusal.ts';
 import { answerOf } from './http/refusal-code.ts';
-import { mayPass, retryDelay, withRetries } from './http/retry.ts';
+import { mayPass, retryDelay } from './http/retry.ts';
+import { getWhole } from './whole-answer.ts';
 
 /** One repository of one registry, as a Reference names it. */
 export interface Repository {
@@ -155,24 +156,14 @@ async function hashed(
   client: RegistryClient,
   request: Omit<RegistryRequest, 'method'>,
 ): Promise<Descriptor | undefined> {
-  const what = `${request.registry}: ${request.what}`;
-  return await withRetries(
-    client.retry,
-    async () => {
-      const response = await client.send({ ...request, method: 'GET' });
-      const mediaType = contentType(response);
-      if (response.status === 404 || mediaType === 'text/html') discard(response);
-      if (response.status === 404) return undefined;
-      if (mediaType === 'text/html') throw new DogwoodError('REGISTRY_PROTOCOL', `${what}: a web page`);
-      try {
-        const bytes = await readBody(response, MAX_DOCUMENT_BYTES, request.what);
-        return { mediaType, digest: digestOf(bytes), size: bytes.length };
-      } catch (error) {
-        throw connectionFailure(error, what);
-      }
-    },
-    { signal: request.signal },
-  );
+  const isPage = (response: RegistryResponse) => contentType(response) === 'text/html';
+  const isWanted = (response: RegistryResponse) => response.status !== 404 && !isPage(response);
+  const { response, bytes } = await getWhole(client, request, MAX_DOCUMENT_BYTES, isWanted);
+  if (response.status === 404) return undefined;
+  if (isPage(response)) {
+    throw new DogwoodError('REGISTRY_PROTOCOL', `${request.registry}: ${request.what}: a web page`);
+  }
+  return { mediaType: contentType(response), digest: digestOf(bytes), size: bytes.length };
 }
 
 function described(response: RegistryResponse): Descriptor | undefined {

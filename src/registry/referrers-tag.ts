@@ -1,5 +1,4 @@
 import { DogwoodError } from '../errors.ts';
-import { bytesContent } from '../oci/content.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { type Digest, digestOf } from '../oci/digest.ts';
 import { MAX_DOCUMENT_BYTES, parseIndex } from '../oci/documents.ts';
@@ -7,10 +6,11 @@ import { MEDIA_TYPES } from '../oci/media-types.ts';
 import { registryHost } from '../oci/reference.ts';
 import type { Scope } from './auth/scope.ts';
 import type { RegistryClient } from './client.ts';
-import { discard, header, readBody } from './http/body.ts';
-import { connectionFailure } from './http/refusal.ts';
-import { retryDelay, withRetries } from './http/retry.ts';
+import type { RegistryResponse } from './exchange.ts';
+import { bytesBody, discard, header } from './http/body.ts';
+import { retryDelay } from './http/retry.ts';
 import type { Repository } from './pull.ts';
+import { getWhole } from './whole-answer.ts';
 
 /** The index that a registry without a list of referrers keeps under a tag. */
 interface Fallback {
@@ -44,44 +44,23 @@ export async function readFallback(
 ): Promise<Fallback | undefined> {
   const tag = fallbackTag(subject);
   const what = `manifest ${tag} of ${repository}`;
-  const read = async (): Promise<Fallback | undefined> => {
-    const response = await client.send({
-      method: 'GET',
-      registry,
-      url: `/v2/${repository}/manifests/${tag}`,
-      scopes,
-      headers: { accept: `${MEDIA_TYPES.ociIndex}, ${MEDIA_TYPES.ociManifest}` },
-      what,
-      expect: [200, 404],
-      signal,
-    });
-    const isIndex = (header(response, 'content-type') ?? '').startsWith(MEDIA_TYPES.ociIndex);
-    if (response.status === 404 || !isIndex) {
-      discard(response);
-      return undefined;
-    }
-    const bytes = await readBody(response, MAX_DOCUMENT_BYTES, what);
-    const digest = digestOf(bytes);
-    if (digest === subject) return undefined;
-    const { manifests } = parseIndex(bytes, `${registry}: ${what}`);
-    return {
-      digest,
-      etag: header(response, 'etag'),
-      document: JSON.parse(bytes.toString('utf8')),
-      manifests,
-    };
+  const isIndex = (response: RegistryResponse) =>
+    response.status === 200 && (header(response, 'content-type') ?? '').startsWith(MEDIA_TYPES.ociIndex);
+  const request = {
+    registry,
+    url: `/v2/${repository}/manifests/${tag}`,
+    scopes,
+    headers: { accept: `${MEDIA_TYPES.ociIndex}, ${MEDIA_TYPES.ociManifest}` },
+    what,
+    expect: [200, 404],
+    signal,
   };
-  return await withRetries(
-    client.retry,
-    async () => {
-      try {
-        return await read();
-      } catch (error) {
-        throw connectionFailure(error, `${registry}: ${what}`);
-      }
-    },
-    { signal },
-  );
+  const { response, bytes } = await getWhole(client, request, MAX_DOCUMENT_BYTES, isIndex);
+  if (!isIndex(response)) return undefined;
+  const digest = digestOf(bytes);
+  if (digest === subject) return undefined;
+  const { manifests } = parseIndex(bytes, `${registry}: ${what}`);
+  return { digest, etag: header(response, 'etag'), document: JSON.parse(bytes.toString('utf8')), manifests };
 }
 
 interface Change extends FallbackOptions {
@@ -193,7 +172,7 @@ async function write(
       'content-type': MEDIA_TYPES.ociIndex,
       ...(current?.etag === undefined ? {} : { 'if-match': current.etag }),
     },
-    body: { size: bytes.length, open: () => bytesContent(bytes).open() },
+    body: bytesBody(bytes),
     what: `manifest ${tag} of ${repository}`,
     // 412: somebody else was faster; what he wrote is read next.
     expect: [201, 200, 202, 204, 412],

@@ -7,9 +7,10 @@ import { referrerEntry, subjectOf } from '../oci/referrer.ts';
 import { pullScope, type Scope } from './auth/scope.ts';
 import type { RegistryClient } from './client.ts';
 import { header } from './http/body.ts';
-import { type Page, pagesOf } from './pages.ts';
+import { pagesOf } from './pages.ts';
 import type { Repository } from './pull.ts';
 import { changeFallback, readFallback } from './referrers-tag.ts';
+import type { WholeAnswer } from './whole-answer.ts';
 
 export interface ListReferrersOptions {
   readonly artifactType?: string | undefined;
@@ -103,6 +104,6 @@ async function fromApi(
   return isOwn429 ? (await collect([200, 400, 404, 405])).found : found;
 }
 
-function isIndex({ response }: Page): boolean {
+function isIndex({ response }: WholeAnswer): boolean {
   return (header(response, 'content-type') ?? '').split(';')[0]?.trim() === MEDIA_TYPES.ociIndex;
 }

@@ -7,7 +7,7 @@ import { runProgram } from '../../src/cli/program.ts';
 import { COMMANDS } from '../../src/cli/summaries.ts';
 import { DogwoodError } from '../../src/errors.ts';
 import { digestOf } from '../../src/oci/digest.ts';
-import type { PipelineEnvironment } from '../../src/pipeline/environment.ts';
+import type { PipelineEnvironment } from '../../src/pipeline/session/environment.ts';
 import type { BuildRequest } from '../../src/plan/request.ts';
 import type { BuildResult, ResultReference, SucceededBuild } from '../../src/plan/result.ts';
 import { failureDocument, resultDocument } from './documents.ts';

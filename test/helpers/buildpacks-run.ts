@@ -2,7 +2,7 @@
 import { delimiter, dirname } from 'node:path';
 import { beforeAll } from 'vitest';
 import { runBuild } from '../../src/pipeline/build.ts';
-import type { PipelineEnvironment } from '../../src/pipeline/environment.ts';
+import type { PipelineEnvironment } from '../../src/pipeline/session/environment.ts';
 import type { BuildEvent } from '../../src/plan/events.ts';
 import type { BuildRequest } from '../../src/plan/request.ts';
 import type { SucceededBuild } from '../../src/plan/result.ts';

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { engineVariables } from '../../src/engines/environment.ts';
 import { silentLogger } from '../../src/log.ts';
 import { PLAIN_NETWORK } from '../../src/net/settings.ts';
-import type { PipelineEnvironment } from '../../src/pipeline/environment.ts';
+import type { PipelineEnvironment } from '../../src/pipeline/session/environment.ts';
 import type { BuildEvent } from '../../src/plan/events.ts';
 import type { BuildRequest } from '../../src/plan/request.ts';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { engineVariables } from '../../src/engines/environment.ts';
 import { runBuild } from '../../src/pipeline/build.ts';
-import type { PipelineEnvironment } from '../../src/pipeline/environment.ts';
+import type { PipelineEnvironment } from '../../src/pipeline/session/environment.ts';
 import type { BuildEvent } from '../../src/plan/events.ts';
 import type { BuildRequest } from '../../src/plan/request.ts';
 import type { SucceededBuild } from '../../src/plan/result.ts';

@@ -10,7 +10,7 @@ import { slugBuilder } from '../../src/builders/slug/index.ts';
 import { DogwoodError } from '../../src/errors.ts';
 import { alternatives, chosenBuilder, detect } from '../../src/pipeline/detect.ts';
 import { planContext } from '../../src/pipeline/plan.ts';
-import { withSession } from '../../src/pipeline/session.ts';
+import { withSession } from '../../src/pipeline/session/session.ts';
 import type { Candidate } from '../../src/plan/detection.ts';
 import type { BuildRequest, Strategy } from '../../src/plan/request.ts';
 import { buildRequest, pipelineEnvironment } from '../helpers/pipeline.ts';

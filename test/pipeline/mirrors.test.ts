@@ -6,7 +6,7 @@ import { bytesContent } from '../../src/oci/content.ts';
 import { parseReference, type Reference } from '../../src/oci/reference.ts';
 import { createMemoryTarget } from '../../src/oci/stores/memory.ts';
 import type { Target } from '../../src/oci/target.ts';
-import { withSession } from '../../src/pipeline/session.ts';
+import { withSession } from '../../src/pipeline/session/session.ts';
 import { createMirroredTarget } from '../../src/registry/mirrors.ts';
 import { randomBlob } from '../contract/target.ts';
 import { pipelineEnvironment } from '../helpers/pipeline.ts';

@@ -1,7 +1,7 @@
 import type { DockerEngine } from '../../engines/docker/engine.ts';
 import { DogwoodError } from '../../errors.ts';
-import type { PipelineEnvironment } from '../../pipeline/environment.ts';
 import type { LoadedImage } from '../../pipeline/run.ts';
+import type { PipelineEnvironment } from '../../pipeline/session/environment.ts';
 import { type Start, startCommand, startProcess } from '../../plan/start.ts';
 import { Command, Option } from '../commander.ts';
 import { badValue, collect } from '../flag-values.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { DogwoodError } from '../../errors.ts';
 import type { HttpClient, HttpRequest, HttpResponse } from '../../net/http.ts';
-import { discard, readBody } from '../http/body.ts';
+import { bytesBody, discard, readBody } from '../http/body.ts';
 import { connectionFailure, refusal } from '../http/refusal.ts';
 import type { Credential } from './credentials.ts';
 import type { Scope } from './scope.ts';
@@ -122,13 +122,7 @@ function tokenPost(
     url: realm,
     referrer,
     headers: { accept: 'application/json', 'content-type': 'application/x-www-form-urlencoded' },
-    body: {
-      size: bytes.length,
-      open: async () =>
-        (async function* () {
-          yield bytes;
-        })(),
-    },
+    body: bytesBody(bytes),
     signal,
   };
 }

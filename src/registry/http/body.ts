@@ -1,6 +1,7 @@
 import { DogwoodError } from '../../errors.ts';
-import type { HttpResponse } from '../../net/http.ts';
+import type { HttpResponse, RequestBody } from '../../net/http.ts';
 import { NetError } from '../../net/net-error.ts';
+import { bytesContent } from '../../oci/content.ts';
 
 /** The whole body. Throws REGISTRY_PROTOCOL when it is longer than `limit` bytes, NetError when it is cut or takes too long. */
 export async function readBody(response: HttpResponse, limit: number, what: string): Promise<Buffer> {
@@ -42,6 +43,11 @@ export function discard(response: HttpResponse): void {
     size += chunk.length;
     if (size > 64 * 1024) response.body.destroy();
   });
+}
+
+/** A body to be sent that is held in memory. */
+export function bytesBody(bytes: Uint8Array): RequestBody {
+  return { size: bytes.length, open: () => bytesContent(bytes).open() };
 }
 
 /** The first line of a header. */

@@ -5,9 +5,10 @@ import { asDogwoodError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import type { Authorize } from './access.ts';
 import { type Answer, fault } from './answer.ts';
-import { createBlobFiles } from './blob-file.ts';
+
 import type { PullContent } from './content.ts';
 import { type Answered, answerPull } from './pull.ts';
+import { createServedBlobs } from './served-blobs.ts';
 
 export interface PullHandlerOptions {
   readonly content: PullContent;
@@ -26,7 +27,7 @@ const MAX_LOGGED_PATH = 300;
 /** Everything under `/v2/`, for a server of any kind. Never rejects; logs each request, without query and headers. */
 export function createPullHandler(options: PullHandlerOptions): PullHandler {
   const { content, authorize, logger, clock } = options;
-  const registry = { content, authorize, files: createBlobFiles(content.blobFile) };
+  const registry = { content, authorize, blobs: createServedBlobs(content.blobFile) };
   return async (request, response) => {
     const start = clock();
     const method = request.method ?? '';

@@ -4,11 +4,11 @@ import type { Descriptor } from '../../oci/descriptor.ts';
 import { accepts } from './accept.ts';
 import type { Authorize, Principal } from './access.ts';
 import { type Answer, fault } from './answer.ts';
-import type { BlobFiles } from './blob-file.ts';
 import type { PullContent, RepositoryContent } from './content.ts';
 import { listReferrers, listTags } from './listings.ts';
 import { matchesAny, parseRange } from './range.ts';
 import { parseRoute, type Route } from './route.ts';
+import type { ServedBlobs } from './served-blobs.ts';
 
 export interface PullRequest {
   readonly method: string;
@@ -19,7 +19,7 @@ export interface PullRequest {
 
 interface PullRegistry {
   readonly content: PullContent;
-  readonly files: BlobFiles;
+  readonly blobs: ServedBlobs;
   readonly authorize: Authorize;
 }
 
@@ -57,7 +57,7 @@ async function answerKnown(
   }
   const of = await registry.content.repository(route.repository);
   if (of === undefined) return fault(404, 'NAME_UNKNOWN', `there is no repository ${route.repository}`);
-  return await answerOf(route, of, request, registry);
+  return await answerRoute(route, of, request, registry);
 }
 
 function refuseWrite(): Answer {
@@ -71,11 +71,11 @@ function refuseWrite(): Answer {
   );
 }
 
-async function answerOf(
+async function answerRoute(
   route: Exclude<Route, { kind: 'base' }>,
   of: RepositoryContent,
   request: PullRequest,
-  { content, files }: PullRegistry,
+  { content, blobs }: PullRegistry,
 ): Promise<Answer> {
   switch (route.kind) {
     case 'tags':
@@ -92,7 +92,7 @@ async function answerOf(
     case 'blob': {
       const blob = of.blob(route.digest);
       if (blob === undefined) return fault(404, 'BLOB_UNKNOWN', `${route.repository} has no ${route.digest}`);
-      return await answerBlob(blob, request, content, files);
+      return await answerBlob(blob, request, content, blobs);
     }
   }
 }
@@ -124,10 +124,10 @@ async function answerBlob(
   blob: Descriptor,
   { method, headers }: PullRequest,
   content: PullContent,
-  files: BlobFiles,
+  blobs: ServedBlobs,
 ): Promise<Answer> {
   const identity = identityOf(blob);
-  await files.check(blob);
+  await blobs.check(blob);
   if (matchesAny(headers['if-none-match'], identity.etag)) return { status: 304, headers: identity };
   const common = { ...identity, 'content-type': 'application/octet-stream', 'accept-ranges': 'bytes' };
   // Ranges are of GET alone, and hold only for the entity that If-Range names (RFC 9110 sections 13.1.5, 14.2).
@@ -145,11 +145,11 @@ async function answerBlob(
     return {
       status: 206,
       headers: { ...common, 'content-length': `${length}`, 'content-range': contentRange },
-      body: { open: () => files.open(blob, range) },
+      body: { open: () => blobs.open(blob, range) },
     };
   }
   const open = async () => {
-    const stream = await files.open(blob);
+    const stream = await blobs.open(blob);
     stream.once('error', (error) => {
       const isDamage = error instanceof DogwoodError && error.code === 'DIGEST_MISMATCH';
       // Where that fails, the next reader is told the same.

@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { runBuild } from '../../../src/pipeline/build.ts';
-import type { PipelineEnvironment } from '../../../src/pipeline/environment.ts';
+import type { PipelineEnvironment } from '../../../src/pipeline/session/environment.ts';
 import type { BuildRequest } from '../../../src/plan/request.ts';
 import { testApp } from '../../helpers/buildpacks-builder.ts';
 import { type BuildpacksRun, commandLines, LIMIT_MS } from '../../helpers/buildpacks-run.ts';

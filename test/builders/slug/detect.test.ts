@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { builders } from '../../../src/builders/index.ts';
 import { detect } from '../../../src/pipeline/detect.ts';
 import { planContext } from '../../../src/pipeline/plan.ts';
-import { withSession } from '../../../src/pipeline/session.ts';
+import { withSession } from '../../../src/pipeline/session/session.ts';
 import { buildRequest, pipelineEnvironment } from '../../helpers/pipeline.ts';
 import { temporaryFolder } from '../../helpers/temp.ts';
 import { archive } from '../../oci/tar/raw-tar.ts';

@@ -358,7 +358,7 @@ export const TAKEN_OUT: readonly TakenOut[] = [
   {
     pitfall: '17',
     without: 'a slow source is read through each time',
-    file: 'src/pipeline/session.ts',
+    file: 'src/pipeline/session/session.ts',
     find: 'return steady.target;',
     replace: 'return target;',
   },

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { type CopyEvent, copy } from '../../../src/oci/copy.ts';
 import { createMemoryTarget } from '../../../src/oci/stores/memory.ts';
 import type { Target } from '../../../src/oci/target.ts';
-import { trackedSink } from '../../../src/pipeline/tracked-sink.ts';
+import { trackedSink } from '../../../src/pipeline/delivery/tracked-sink.ts';
 import { quirkRegistry } from '../../helpers/quirk-registry/quirk-registry.ts';
 import { putSmallImage, putSmallIndex } from '../../helpers/small-image.ts';
 import { realClient, targetAt } from '../pitfalls/client.ts';

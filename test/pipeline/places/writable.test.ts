@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { expect, it } from 'vitest';
-import { DogwoodError } from '../../src/errors.ts';
-import { createMemoryTarget } from '../../src/oci/stores/memory.ts';
-import { withSession } from '../../src/pipeline/session.ts';
-import { loadIntoEngine } from '../../src/pipeline/writable.ts';
-import { pipelineEnvironment } from '../helpers/pipeline.ts';
-import { putSmallImage } from '../helpers/small-image.ts';
-import { temporaryFolder } from '../helpers/temp.ts';
+import { DogwoodError } from '../../../src/errors.ts';
+import { createMemoryTarget } from '../../../src/oci/stores/memory.ts';
+import { loadIntoEngine } from '../../../src/pipeline/places/writable.ts';
+import { withSession } from '../../../src/pipeline/session/session.ts';
+import { pipelineEnvironment } from '../../helpers/pipeline.ts';
+import { putSmallImage } from '../../helpers/small-image.ts';
+import { temporaryFolder } from '../../helpers/temp.ts';
 
 async function loaded(loadImage: (archive: Readable) => Promise<readonly string[]>, damaged = false) {
   const home = await temporaryFolder();

@@ -1,9 +1,9 @@
 import { mkdir } from 'node:fs/promises';
-import { openUrl } from '../net/fetch-stream.ts';
-import { createHttpClient } from '../net/http.ts';
-import { steadySource } from '../oci/stores/steady-source.ts';
-import { openSource } from '../source/open-source.ts';
-import type { Source } from '../source/source.ts';
+import { openUrl } from '../../net/fetch-stream.ts';
+import { createHttpClient } from '../../net/http.ts';
+import { steadySource } from '../../oci/stores/steady-source.ts';
+import { openSource } from '../../source/open-source.ts';
+import type { Source } from '../../source/source.ts';
 import type { PipelineEnvironment } from './environment.ts';
 import { type Home, openHome } from './home.ts';
 import { type OpenRegistry, openRegistries, type Registries } from './registries.ts';

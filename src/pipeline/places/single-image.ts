@@ -1,8 +1,8 @@
-import type { Descriptor } from '../oci/descriptor.ts';
-import { loadImageOrIndex, resolvePlatform } from '../oci/load.ts';
-import { formatPlatform, isAttestation } from '../oci/platform.ts';
-import type { Target } from '../oci/target.ts';
-import type { PipelineEnvironment } from './environment.ts';
+import type { Descriptor } from '../../oci/descriptor.ts';
+import { loadImageOrIndex, resolvePlatform } from '../../oci/load.ts';
+import { formatPlatform, isAttestation } from '../../oci/platform.ts';
+import type { Target } from '../../oci/target.ts';
+import type { PipelineEnvironment } from '../session/environment.ts';
 
 /**
  * The image of an index for a place that holds one image only: the only one, or the one for this machine. A warning

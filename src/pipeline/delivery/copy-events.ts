@@ -1,5 +1,5 @@
-import type { CopyEvent } from '../oci/copy.ts';
-import type { Emit } from '../plan/events.ts';
+import type { CopyEvent } from '../../oci/copy.ts';
+import type { Emit } from '../../plan/events.ts';
 
 /**
  * Tells of a copy's bytes as one transfer. Its total grows as blobs are found and shrinks again by those that were

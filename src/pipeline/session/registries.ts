@@ -1,11 +1,11 @@
-import { createCredentialHelper } from '../engines/credential-helper.ts';
-import type { HttpClient } from '../net/http.ts';
-import type { Reference } from '../oci/reference.ts';
-import type { Target } from '../oci/target.ts';
-import { registryCredentials } from '../registry/auth/stored-credentials.ts';
-import { createRegistryClient, type RegistryClientOptions } from '../registry/client.ts';
-import { createMirroredTarget, mirrorReference, parseMirror } from '../registry/mirrors.ts';
-import { createRegistryTarget, type RegistryTarget } from '../registry/registry-target.ts';
+import { createCredentialHelper } from '../../engines/credential-helper.ts';
+import type { HttpClient } from '../../net/http.ts';
+import type { Reference } from '../../oci/reference.ts';
+import type { Target } from '../../oci/target.ts';
+import { registryCredentials } from '../../registry/auth/stored-credentials.ts';
+import { createRegistryClient, type RegistryClientOptions } from '../../registry/client.ts';
+import { createMirroredTarget, mirrorReference, parseMirror } from '../../registry/mirrors.ts';
+import { createRegistryTarget, type RegistryTarget } from '../../registry/registry-target.ts';
 import type { PipelineEnvironment } from './environment.ts';
 
 /** `push` when blobs will be put there: its token is asked for at once, and no mirror is. */

@@ -1,15 +1,15 @@
 import { expect, it } from 'vitest';
-import type { Built } from '../../src/builders/builder.ts';
-import { DogwoodError } from '../../src/errors.ts';
-import { createMemoryTarget } from '../../src/oci/stores/memory.ts';
-import type { Target } from '../../src/oci/target.ts';
-import { deliver } from '../../src/pipeline/deliver.ts';
-import type { Place, RegistryPlace } from '../../src/pipeline/place.ts';
-import { withSession } from '../../src/pipeline/session.ts';
-import { trackedSink } from '../../src/pipeline/tracked-sink.ts';
-import { pipelineEnvironment } from '../helpers/pipeline.ts';
-import { putSmallImage } from '../helpers/small-image.ts';
-import { temporaryFolder } from '../helpers/temp.ts';
+import type { Built } from '../../../src/builders/builder.ts';
+import { DogwoodError } from '../../../src/errors.ts';
+import { createMemoryTarget } from '../../../src/oci/stores/memory.ts';
+import type { Target } from '../../../src/oci/target.ts';
+import { deliver } from '../../../src/pipeline/delivery/deliver.ts';
+import { trackedSink } from '../../../src/pipeline/delivery/tracked-sink.ts';
+import type { Place, RegistryPlace } from '../../../src/pipeline/places/place.ts';
+import { withSession } from '../../../src/pipeline/session/session.ts';
+import { pipelineEnvironment } from '../../helpers/pipeline.ts';
+import { putSmallImage } from '../../helpers/small-image.ts';
+import { temporaryFolder } from '../../helpers/temp.ts';
 
 const registry = (target: Target): RegistryPlace => {
   const reference = { registry: 'r.example', repository: 'app', tag: 'v1' };

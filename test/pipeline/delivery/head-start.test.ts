@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { giveHeadStart } from '../../src/pipeline/head-start.ts';
+import { giveHeadStart } from '../../../src/pipeline/delivery/head-start.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());

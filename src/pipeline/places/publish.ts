@@ -1,9 +1,9 @@
-import type { PublishTarget } from '../builders/builder.ts';
-import { namesOf } from '../net/certificates.ts';
-import { hostName, isLoopback } from '../net/host-name.ts';
-import type { NetworkSettings } from '../net/settings.ts';
-import { formatReference, registryHost } from '../oci/reference.ts';
-import { createHostPolicy } from '../registry/http/hosts.ts';
+import type { PublishTarget } from '../../builders/builder.ts';
+import { namesOf } from '../../net/certificates.ts';
+import { hostName, isLoopback } from '../../net/host-name.ts';
+import type { NetworkSettings } from '../../net/settings.ts';
+import { formatReference, registryHost } from '../../oci/reference.ts';
+import { createHostPolicy } from '../../registry/http/hosts.ts';
 import type { Place } from './place.ts';
 
 /**

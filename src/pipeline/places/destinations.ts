@@ -1,10 +1,10 @@
-import { DogwoodError } from '../errors.ts';
-import { formatReference, parseReference, type Reference, withDefaultTag } from '../oci/reference.ts';
-import { DOGWOOD_TOML, type Project, type ProjectRegion } from '../plan/project.ts';
-import type { BuildRequest, ConfiguredDestination, Destination, RegionRegistry } from '../plan/request.ts';
-import type { Sourced } from '../plan/sourced.ts';
-import { isImageSource } from '../source/open-source.ts';
-import type { Source } from '../source/source.ts';
+import { DogwoodError } from '../../errors.ts';
+import { formatReference, parseReference, type Reference, withDefaultTag } from '../../oci/reference.ts';
+import { DOGWOOD_TOML, type Project, type ProjectRegion } from '../../plan/project.ts';
+import type { BuildRequest, ConfiguredDestination, Destination, RegionRegistry } from '../../plan/request.ts';
+import type { Sourced } from '../../plan/sourced.ts';
+import { isImageSource } from '../../source/open-source.ts';
+import type { Source } from '../../source/source.ts';
 import { appName } from './app-name.ts';
 
 /** One registry that an image goes to, and who said so. */

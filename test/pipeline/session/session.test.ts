@@ -2,13 +2,13 @@ import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { bytesContent } from '../../src/oci/content.ts';
-import { openLocalStore } from '../../src/oci/stores/local.ts';
-import { withSession } from '../../src/pipeline/session.ts';
-import { randomBlob } from '../contract/target.ts';
-import { pipelineEnvironment } from '../helpers/pipeline.ts';
-import { quirkRegistry } from '../helpers/quirk-registry/quirk-registry.ts';
-import { temporaryFolder } from '../helpers/temp.ts';
+import { bytesContent } from '../../../src/oci/content.ts';
+import { openLocalStore } from '../../../src/oci/stores/local.ts';
+import { withSession } from '../../../src/pipeline/session/session.ts';
+import { randomBlob } from '../../contract/target.ts';
+import { pipelineEnvironment } from '../../helpers/pipeline.ts';
+import { quirkRegistry } from '../../helpers/quirk-registry/quirk-registry.ts';
+import { temporaryFolder } from '../../helpers/temp.ts';
 
 it('closes all that was opened, also where something of it cannot be closed', async () => {
   const environment = pipelineEnvironment(await temporaryFolder());

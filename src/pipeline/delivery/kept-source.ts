@@ -1,5 +1,5 @@
-import type { Target } from '../oci/target.ts';
-import { createSharing } from '../registry/http/sharing.ts';
+import type { Target } from '../../oci/target.ts';
+import { createSharing } from '../../registry/http/sharing.ts';
 
 /**
  * A source far away whose blobs and documents are fetched once for all who read them, into a store on this machine, and
@@ -9,7 +9,6 @@ export function keptSource(from: Target, store: Target): Target {
   const fetchOnce = createSharing<unknown>();
   return {
     ...from,
-    name: from.name,
     async open(descriptor, options = {}) {
       const fetch = (signal: AbortSignal) => {
         const open = () => from.open(descriptor, { verify: false, signal });

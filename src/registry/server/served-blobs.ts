@@ -13,7 +13,7 @@ import type { ByteRange } from './range.ts';
 const CHUNK = 256 * 1024;
 const MAX_CHECKED = 10_000;
 
-export interface BlobFiles {
+export interface ServedBlobs {
   /** Throws BLOB_NOT_FOUND, and SIZE_MISMATCH where the file has not the blob's size. */
   check(blob: Descriptor): Promise<void>;
   /**
@@ -24,7 +24,7 @@ export interface BlobFiles {
 }
 
 /** @param path of the file of a blob */
-export function createBlobFiles(path: (digest: Digest) => string): BlobFiles {
+export function createServedBlobs(path: (digest: Digest) => string): ServedBlobs {
   // A file that was replaced or written to since has another stamp.
   const checked = new Map<Digest, string>();
   return {

@@ -1,6 +1,6 @@
-import { DogwoodError } from '../errors.ts';
-import { redactUrl } from '../net/redact-url.ts';
-import { parseReference, type Reference } from '../oci/reference.ts';
+import { DogwoodError } from '../../errors.ts';
+import { redactUrl } from '../../net/redact-url.ts';
+import { parseReference, type Reference } from '../../oci/reference.ts';
 
 /** An image or a place for one, as users of skopeo write it (cli.md, IMAGE and TO). */
 export type ImageName =

@@ -1,17 +1,17 @@
 import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import { connectDocker } from '../engines/docker/engine.ts';
-import { DogwoodError } from '../errors.ts';
-import { openDockerArchive } from '../oci/archives/docker-archive.ts';
-import { openOciArchive } from '../oci/archives/oci-archive.ts';
-import type { Descriptor } from '../oci/descriptor.ts';
-import { findImage } from '../oci/listing.ts';
-import { formatReference, type Reference, referenceTarget, withDefaultTag } from '../oci/reference.ts';
-import { openLayout } from '../oci/stores/layout.ts';
-import type { Target } from '../oci/target.ts';
-import type { RegistryTarget } from '../registry/registry-target.ts';
+import { connectDocker } from '../../engines/docker/engine.ts';
+import { DogwoodError } from '../../errors.ts';
+import { openDockerArchive } from '../../oci/archives/docker-archive.ts';
+import { openOciArchive } from '../../oci/archives/oci-archive.ts';
+import type { Descriptor } from '../../oci/descriptor.ts';
+import { findImage } from '../../oci/listing.ts';
+import { formatReference, type Reference, referenceTarget, withDefaultTag } from '../../oci/reference.ts';
+import { openLayout } from '../../oci/stores/layout.ts';
+import type { Target } from '../../oci/target.ts';
+import type { RegistryTarget } from '../../registry/registry-target.ts';
+import type { Session } from '../session/session.ts';
 import { type BareMeans, type ImageName, parseImageName } from './image-name.ts';
-import type { Session } from './session.ts';
 
 /** An image that was found, and where its blobs can be read. */
 export interface OpenedImage {

@@ -1,15 +1,15 @@
-import { asDogwoodError, DogwoodError, ERRORS } from '../errors.ts';
-import type { BlobOrigin } from '../oci/content.ts';
-import { copy } from '../oci/copy.ts';
-import type { Descriptor } from '../oci/descriptor.ts';
-import { canonicalRegistry, formatReference, registryHost } from '../oci/reference.ts';
-import type { Target } from '../oci/target.ts';
-import type { ResultReference } from '../plan/result.ts';
+import { asDogwoodError, DogwoodError, ERRORS } from '../../errors.ts';
+import type { BlobOrigin } from '../../oci/content.ts';
+import { copy } from '../../oci/copy.ts';
+import type { Descriptor } from '../../oci/descriptor.ts';
+import { canonicalRegistry, formatReference, registryHost } from '../../oci/reference.ts';
+import type { Target } from '../../oci/target.ts';
+import type { ResultReference } from '../../plan/result.ts';
+import type { RegistryPlace } from '../places/place.ts';
+import type { Session } from '../session/session.ts';
 import { copyEvents } from './copy-events.ts';
 import { giveHeadStart } from './head-start.ts';
-import type { RegistryPlace } from './place.ts';
 import { reportRegion } from './region-report.ts';
-import type { Session } from './session.ts';
 import { trackedSink } from './tracked-sink.ts';
 
 export interface DistributeOptions {
@@ -148,7 +148,7 @@ function mountableFrom(from: Target, origin: BlobOrigin | undefined): Target {
     const own = from.origin?.(blob);
     return own?.registry === origin.registry ? own : origin;
   };
-  return { ...from, name: from.name, origin: likeliest };
+  return { ...from, origin: likeliest };
 }
 
 function originOf({ reference: { registry, repository } }: RegistryPlace): BlobOrigin {

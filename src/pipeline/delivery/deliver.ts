@@ -1,13 +1,19 @@
-import type { Built } from '../builders/builder.ts';
-import { copy } from '../oci/copy.ts';
-import type { Descriptor } from '../oci/descriptor.ts';
-import type { Target } from '../oci/target.ts';
-import type { ResultReference } from '../plan/result.ts';
+import type { Built } from '../../builders/builder.ts';
+import { copy } from '../../oci/copy.ts';
+import type { Descriptor } from '../../oci/descriptor.ts';
+import type { Target } from '../../oci/target.ts';
+import type { ResultReference } from '../../plan/result.ts';
+import {
+  directPlace,
+  type Place,
+  type RegistryPlace,
+  type StorePlace,
+  type WholePlace,
+} from '../places/place.ts';
+import type { Session } from '../session/session.ts';
 import { copyEvents } from './copy-events.ts';
 import { distribute } from './distribute.ts';
-import { directPlace, type Place, type RegistryPlace, type StorePlace, type WholePlace } from './place.ts';
 import { reportRegion } from './region-report.ts';
-import type { Session } from './session.ts';
 import type { TrackedSink } from './tracked-sink.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { basename, resolve } from 'node:path';
-import { isImageSource } from '../source/open-source.ts';
+import { isImageSource } from '../../source/open-source.ts';
 import { parseImageName } from './image-name.ts';
 
 /**

@@ -1,21 +1,21 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Facts } from '../builders/builder.ts';
-import { asDogwoodError, ERRORS } from '../errors.ts';
-import type { BlobOrigin } from '../oci/content.ts';
-import type { Digest } from '../oci/digest.ts';
-import type { ListingTarget } from '../oci/listing.ts';
-import { holdName } from '../oci/stores/home-locks.ts';
+import type { Facts } from '../../builders/builder.ts';
+import { asDogwoodError, ERRORS } from '../../errors.ts';
+import type { BlobOrigin } from '../../oci/content.ts';
+import type { Digest } from '../../oci/digest.ts';
+import type { ListingTarget } from '../../oci/listing.ts';
+import { holdName } from '../../oci/stores/home-locks.ts';
 import {
   homeTempFiles,
   type LocalStore,
   openLocalStore,
   STORE_INDEX,
   STORE_NAME,
-} from '../oci/stores/local.ts';
-import type { TempFiles } from '../oci/stores/temp-files.ts';
-import type { Emit } from '../plan/events.ts';
-import type { BlobLocations } from '../registry/upload/known-blobs.ts';
+} from '../../oci/stores/local.ts';
+import type { TempFiles } from '../../oci/stores/temp-files.ts';
+import type { Emit } from '../../plan/events.ts';
+import type { BlobLocations } from '../../registry/upload/known-blobs.ts';
 import type { PipelineEnvironment } from './environment.ts';
 
 /** What a run has under `$DOGWOOD_HOME`. Each part is opened when it is first needed: much can be done without any. */

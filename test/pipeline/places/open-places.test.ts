@@ -1,14 +1,14 @@
 import { basename } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { formatReference } from '../../src/oci/reference.ts';
-import { buildDestinations, ownRegions } from '../../src/pipeline/destinations.ts';
-import { openPlaces } from '../../src/pipeline/places.ts';
-import { withSession } from '../../src/pipeline/session.ts';
-import { EMPTY_PROJECT, type ProjectRegion } from '../../src/plan/project.ts';
-import type { BuildRequest } from '../../src/plan/request.ts';
-import { openTree } from '../../src/source/tree.ts';
-import { buildRequest, pipelineEnvironment } from '../helpers/pipeline.ts';
-import { temporaryFolder } from '../helpers/temp.ts';
+import { formatReference } from '../../../src/oci/reference.ts';
+import { buildDestinations, ownRegions } from '../../../src/pipeline/places/destinations.ts';
+import { openPlaces } from '../../../src/pipeline/places/open-places.ts';
+import { withSession } from '../../../src/pipeline/session/session.ts';
+import { EMPTY_PROJECT, type ProjectRegion } from '../../../src/plan/project.ts';
+import type { BuildRequest } from '../../../src/plan/request.ts';
+import { openTree } from '../../../src/source/tree.ts';
+import { buildRequest, pipelineEnvironment } from '../../helpers/pipeline.ts';
+import { temporaryFolder } from '../../helpers/temp.ts';
 
 describe('without -t and -o an image is named after the app', () => {
   it.each([

@@ -1,5 +1,5 @@
-import type { Digest } from '../oci/digest.ts';
-import type { PutResult, Target } from '../oci/target.ts';
+import type { Digest } from '../../oci/digest.ts';
+import type { PutResult, Target } from '../../oci/target.ts';
 
 /** A target that remembers what it was given in this run. */
 export interface TrackedSink {

@@ -1,10 +1,10 @@
-import { asDogwoodError } from '../errors.ts';
-import type { Descriptor } from '../oci/descriptor.ts';
-import { formatReference } from '../oci/reference.ts';
-import type { ResultReference } from '../plan/result.ts';
-import type { PipelineEnvironment } from './environment.ts';
-import type { RegistryPlace } from './place.ts';
-import { resultError } from './result-error.ts';
+import { asDogwoodError } from '../../errors.ts';
+import type { Descriptor } from '../../oci/descriptor.ts';
+import { formatReference } from '../../oci/reference.ts';
+import type { ResultReference } from '../../plan/result.ts';
+import type { RegistryPlace } from '../places/place.ts';
+import { resultError } from '../result-error.ts';
+import type { PipelineEnvironment } from '../session/environment.ts';
 
 type Counts = Pick<ResultReference, 'uploadedBytes' | 'skippedBytes'>;
 

@@ -1,6 +1,6 @@
-import type { Descriptor } from '../oci/descriptor.ts';
-import type { Reference } from '../oci/reference.ts';
-import type { Target } from '../oci/target.ts';
+import type { Descriptor } from '../../oci/descriptor.ts';
+import type { Reference } from '../../oci/reference.ts';
+import type { Target } from '../../oci/target.ts';
 
 /** A registry an image goes to. */
 export interface RegistryPlace {

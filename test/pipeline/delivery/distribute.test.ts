@@ -1,15 +1,15 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { DogwoodError, type ErrorCode } from '../../src/errors.ts';
-import type { Descriptor } from '../../src/oci/descriptor.ts';
-import { createMemoryTarget } from '../../src/oci/stores/memory.ts';
-import type { Target } from '../../src/oci/target.ts';
-import { type DistributeOptions, distribute } from '../../src/pipeline/distribute.ts';
-import type { RegistryPlace } from '../../src/pipeline/place.ts';
-import { withSession } from '../../src/pipeline/session.ts';
-import type { BuildEvent } from '../../src/plan/events.ts';
-import { pipelineEnvironment } from '../helpers/pipeline.ts';
-import { putSmallImage } from '../helpers/small-image.ts';
-import { temporaryFolder } from '../helpers/temp.ts';
+import { DogwoodError, type ErrorCode } from '../../../src/errors.ts';
+import type { Descriptor } from '../../../src/oci/descriptor.ts';
+import { createMemoryTarget } from '../../../src/oci/stores/memory.ts';
+import type { Target } from '../../../src/oci/target.ts';
+import { type DistributeOptions, distribute } from '../../../src/pipeline/delivery/distribute.ts';
+import type { RegistryPlace } from '../../../src/pipeline/places/place.ts';
+import { withSession } from '../../../src/pipeline/session/session.ts';
+import type { BuildEvent } from '../../../src/plan/events.ts';
+import { pipelineEnvironment } from '../../helpers/pipeline.ts';
+import { putSmallImage } from '../../helpers/small-image.ts';
+import { temporaryFolder } from '../../helpers/temp.ts';
 
 interface Made {
   readonly registry?: string;

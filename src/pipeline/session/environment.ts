@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream';
-import type { Logger } from '../log.ts';
-import type { NetworkSettings } from '../net/settings.ts';
-import type { Emit } from '../plan/events.ts';
-import type { CredentialPlace } from '../registry/auth/credential-document.ts';
+import type { Logger } from '../../log.ts';
+import type { NetworkSettings } from '../../net/settings.ts';
+import type { Emit } from '../../plan/events.ts';
+import type { CredentialPlace } from '../../registry/auth/credential-document.ts';
 
 /** Everything a pipeline run needs from the program around it; main.ts fills it in, tests bring their own. */
 export interface PipelineEnvironment {

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import type { NetworkSettings } from '../../src/net/settings.ts';
-import { parseReference } from '../../src/oci/reference.ts';
-import { createMemoryTarget } from '../../src/oci/stores/memory.ts';
-import { publishTarget } from '../../src/pipeline/publish.ts';
+import type { NetworkSettings } from '../../../src/net/settings.ts';
+import { parseReference } from '../../../src/oci/reference.ts';
+import { createMemoryTarget } from '../../../src/oci/stores/memory.ts';
+import { publishTarget } from '../../../src/pipeline/places/publish.ts';
 
 const to = (text: string, insecure: readonly string[] = [], hosts: NetworkSettings['hosts'] = {}) => {
   const target = createMemoryTarget();

@@ -1,12 +1,12 @@
-import { DogwoodError } from '../errors.ts';
-import type { ProjectRegion } from '../plan/project.ts';
-import type { BuildRequest, Quorum } from '../plan/request.ts';
-import type { Sourced } from '../plan/sourced.ts';
+import { DogwoodError } from '../../errors.ts';
+import type { ProjectRegion } from '../../plan/project.ts';
+import type { BuildRequest, Quorum } from '../../plan/request.ts';
+import type { Sourced } from '../../plan/sourced.ts';
+import type { Session } from '../session/session.ts';
 import { appName } from './app-name.ts';
 import { buildDestinations, type RegistryDestination, taggedReference } from './destinations.ts';
 import { type ImageName, parseImageName } from './image-name.ts';
 import type { Place, RegistryPlace } from './place.ts';
-import type { Session } from './session.ts';
 import { openWritable } from './writable.ts';
 
 /**

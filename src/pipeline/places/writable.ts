@@ -1,15 +1,15 @@
 import { PassThrough } from 'node:stream';
-import { connectDocker, type DockerEngine } from '../engines/docker/engine.ts';
-import { DogwoodError } from '../errors.ts';
-import { writeDockerArchive } from '../oci/archives/docker-archive.ts';
-import { writeOciArchive } from '../oci/archives/oci-archive.ts';
-import { checkArchivePath } from '../oci/archives/write-tar.ts';
-import type { Descriptor } from '../oci/descriptor.ts';
-import { openStagedLayout } from '../oci/stores/staged-layout.ts';
-import type { Target } from '../oci/target.ts';
+import { connectDocker, type DockerEngine } from '../../engines/docker/engine.ts';
+import { DogwoodError } from '../../errors.ts';
+import { writeDockerArchive } from '../../oci/archives/docker-archive.ts';
+import { writeOciArchive } from '../../oci/archives/oci-archive.ts';
+import { checkArchivePath } from '../../oci/archives/write-tar.ts';
+import type { Descriptor } from '../../oci/descriptor.ts';
+import { openStagedLayout } from '../../oci/stores/staged-layout.ts';
+import type { Target } from '../../oci/target.ts';
+import type { Session } from '../session/session.ts';
 import type { ImageName } from './image-name.ts';
 import type { Place } from './place.ts';
-import type { Session } from './session.ts';
 import { singleImage } from './single-image.ts';
 
 /** A place of this machine that an image can be written to. */
