@@ -16,7 +16,26 @@ export async function readServeFiles(flags: ServeFlags): Promise<Pick<ServeOptio
     tokens.push(...parseTokenFile((await read(path)).toString('utf8'), path));
   }
   if (flags.tlsCert === undefined || flags.tlsKey === undefined) return { tokens };
-  return { tokens, tls: { cert: await read(flags.tlsCert), key: await read(flags.tlsKey) } };
+  const tls = { cert: await read(flags.tlsCert), key: await read(flags.tlsKey) };
+  checkPair(tls, `${flags.tlsCert} and ${flags.tlsKey}`);
+  return { tokens, tls };
+}
+
+/** OpenSSL's own message would name neither file. */
+function checkPair(pair: { readonly cert: Buffer; readonly key: Buffer }, files: string): void {
+  try {
+    process.getBuiltinModule('node:tls').createSecureContext(pair);
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code ?? 'unknown';
+    throw new DogwoodError(
+      'CONFIG_INVALID',
+      `certificate and key do not go together or are no PEM: ${files} (${code})`,
+      {
+        hint: 'They must be PEM files, and the key without a passphrase must be the one of the certificate.',
+        cause,
+      },
+    );
+  }
 }
 
 async function read(path: string): Promise<Buffer> {

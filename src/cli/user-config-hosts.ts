@@ -5,7 +5,7 @@ import type { HostSettings } from '../net/settings.ts';
 import { canonicalRegistry } from '../oci/reference.ts';
 
 /** A registry as references have it: a name or an address, in small letters, with a port if need be. */
-const hostName = z
+export const hostName = z
   .string()
   .regex(
     /^(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::\d{1,5})?$/,

@@ -5,7 +5,7 @@ import { readToml } from '../plan/files/document.ts';
 import { userRegions } from '../plan/files/regions.ts';
 import type { RegionRegistry } from '../plan/request.ts';
 import { parseSize } from './flag-values.ts';
-import { allowSchema, hostSettings, hostsSchema, mirrorsOf } from './user-config-hosts.ts';
+import { allowSchema, hostName, hostSettings, hostsSchema, mirrorsOf } from './user-config-hosts.ts';
 
 /** What the user's config file says (docs/configuration.md). */
 export interface UserConfig {
@@ -38,7 +38,7 @@ const limit = z.union([
 
 const schema = z.strictObject({
   stacks: z.record(z.string().min(1), z.string().min(1)).default({}),
-  'insecure-registries': z.array(z.string().min(1)).default([]),
+  'insecure-registries': z.array(hostName).default([]),
   'allow-outbound': allowSchema,
   hosts: hostsSchema,
   limits: z

@@ -53,7 +53,23 @@ async function find(
   const [cert = [], key = []] = [pair?.cert, pair?.key];
   const files = [...ca, ...cert, ...key];
   if (files.length === 0) return undefined;
-  return { ca: await readAll(ca), cert: await readAll(cert), key: await readAll(key), files };
+  const authorities = await readAll(ca);
+  checkAuthorities(own?.ca ?? [], authorities);
+  return { ca: authorities, cert: await readAll(cert), key: await readAll(key), files };
+}
+
+/**
+ * OpenSSL passes over a file of authorities without a certificate in it, and the host then fails as if nothing had been
+ * named. What Docker's and Podman's folders hold is left alone, since they pass over it too.
+ */
+function checkAuthorities(paths: readonly string[], texts: readonly string[]): void {
+  const empty = paths.find(
+    (_, index) => !/-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----/.test(texts[index] ?? ''),
+  );
+  if (empty === undefined) return;
+  throw new DogwoodError('CONFIG_INVALID', `no certificate is in ${empty}`, {
+    hint: 'It must be a PEM file with the certificate of the issuer.',
+  });
 }
 
 interface Folder {

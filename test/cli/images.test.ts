@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openLocalStore } from '../../src/oci/stores/local.ts';
@@ -13,6 +14,23 @@ async function homeWithImage(): Promise<string> {
 }
 
 describe('build images', () => {
+  it.each([
+    ['certificate.pem', 'key.pem'],
+    ['empty.pem', 'key.pem'],
+  ])('serve names %s and %s where they are no pair', async (cert, key) => {
+    const folder = await temporaryFolder();
+    for (const name of ['certificate.pem', 'key.pem']) await writeFile(join(folder, name), 'no PEM');
+    await writeFile(join(folder, 'empty.pem'), '');
+    const files = ['--tls-cert', join(folder, cert), '--tls-key', join(folder, key)];
+    const { exitCode, stdout, stderr } = await startCommand(
+      ['images', 'serve', '--listen', '127.0.0.1:0', ...files],
+      { home: await temporaryFolder() },
+    );
+    expect([exitCode, stdout]).toEqual([2, '']);
+    expect(stderr).toContain('error[CONFIG_INVALID]: certificate and key do not go together or are no PEM');
+    expect(stderr).toContain(`${join(folder, cert)} and ${join(folder, key)}`);
+  });
+
   it('lists for people and for programs, and removes', async () => {
     const home = await homeWithImage();
     const run = async (...words: readonly string[]) => await startCommand(['images', ...words], { home });

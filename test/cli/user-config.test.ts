@@ -119,6 +119,10 @@ describe('parseUserConfig', () => {
     ['[limits]\nmaxMembers = "many"', /^config\.toml:2: limits\.maxMembers: /],
     ['[stacks]\n"heroku-22" = "a"\n"heroku-24" = 24', /^config\.toml:3: stacks\.heroku-24: /],
     ['stacks.heroku-24 = 24', /^config\.toml:1: stacks\.heroku-24: /],
+    [
+      'insecure-registries = ["http://10.0.0.5"]',
+      /^config\.toml:1: insecure-registries\.0: a host is written as in references/,
+    ],
     ['\n\ninsecure-registries = "host"', /^config\.toml:3: insecure-registries: /],
   ])('%j is CONFIG_INVALID with file and line', (text, message) => {
     const matching = typeof message === 'string' ? message : expect.stringMatching(message);

@@ -202,6 +202,13 @@ describeWith(['openssl'], 'certificates by host', () => {
         message: expect.stringContaining(key),
       });
     }
+    for (const wrong of [rubbish, client.keyPath]) {
+      const hosts = { '127.0.0.1': { ca: [ca.certPath, wrong] } };
+      await expect(get(server.url, network({ hosts }))).rejects.toMatchObject({
+        code: 'CONFIG_INVALID',
+        message: `no certificate is in ${wrong}`,
+      });
+    }
   });
 });
 

@@ -38,7 +38,8 @@ export async function readPlace(place: CredentialPlace): Promise<CredentialDocum
     return document.parse(JSON.parse(text));
   } catch (error) {
     // The parser's message may quote the document, and with it a secret.
-    const where = error instanceof z.ZodError ? `: ${error.issues[0]?.path.join('.') ?? ''}` : '';
+    const path = error instanceof z.ZodError ? (error.issues[0]?.path.join('.') ?? '') : '';
+    const where = path === '' ? '' : `: ${path}`;
     throw new DogwoodError('CREDENTIALS_UNREADABLE', `${placeName(place)} is no Docker config file${where}`);
   }
 }

@@ -130,6 +130,14 @@ describe('registryCredentials', () => {
     expect(String(error)).not.toMatch(/secret|c2VjcmV0/);
   });
 
+  it('says of a document that is no object only which place it is', async () => {
+    const place = { kind: 'variable', name: 'DOCKER_AUTH_CONFIG', text: '[]' } as const;
+    const broken = registryCredentials([place], noHelper);
+    await expect(broken.find('a.example')).rejects.toMatchObject({
+      message: '$DOCKER_AUTH_CONFIG is no Docker config file',
+    });
+  });
+
   it.each([
     ['fails', { exitCode: 1, stdout: 'the secret is hunter2' }],
     ['says nonsense', { exitCode: 0, stdout: 'hunter2' }],
