@@ -31,6 +31,8 @@ interface HostReport {
 
 const AUTHORITY_VARIABLES = ['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'SSL_CERT_DIR'];
 
+const NO_PAIR = 'its client certificate and key do not go together or are no PEM';
+
 /** Reads settings and certificates; sends nothing. */
 export async function examineNetwork(
   host: CliHost,
@@ -74,10 +76,20 @@ async function examineHost(
   if (url === null) return { ...report, problem: 'no name of a host' };
   try {
     const found = await createHostCertificates(settings)(url);
-    const { ca = [], cert = [] } = found ?? {};
-    return { ...report, authorities: ca.length, clientCertificate: cert.length > 0 };
+    const { ca = [], cert = [], key = [] } = found ?? {};
+    const problem = cert.length === 0 || arePair([...cert], [...key]) ? null : NO_PAIR;
+    return { host: name, authorities: ca.length, clientCertificate: cert.length > 0, problem };
   } catch (error) {
     return { ...report, problem: asDogwoodError(error).message };
+  }
+}
+
+function arePair(cert: string[], key: string[]): boolean {
+  try {
+    process.getBuiltinModule('node:tls').createSecureContext({ cert, key });
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -428,7 +428,8 @@ describe('doctor', () => {
     await writeFile(join(own, 'ca.crt'), 'pem');
     const path = join(folder, '.config', 'dogwood', 'config.toml');
     await mkdir(dirname(path), { recursive: true });
-    await writeFile(join(folder, 'ca.pem'), 'pem');
+    await writeFile(join(folder, 'ca.pem'), '-----BEGIN CERTIFICATE-----');
+    await writeFile(join(folder, 'me.pem'), 'pem');
     const lines = ['allow-outbound = ["auth.internal"]', 'insecure-registries = ["10.0.0.5:5000"]'];
     const hosts = [
       '[hosts."a.example"]',
@@ -436,6 +437,11 @@ describe('doctor', () => {
       'mirrors = ["m.example/x"]',
       '[hosts."b.example"]',
       'ca = "none.pem"',
+      '[hosts."c.example"]',
+      `ca = "${folder}/me.pem"`,
+      '[hosts."d.example"]',
+      `cert = "${folder}/me.pem"`,
+      `key = "${folder}/me.pem"`,
     ];
     await writeFile(path, [...lines, ...hosts].join('\n'));
     const environment = {
@@ -455,6 +461,13 @@ describe('doctor', () => {
         { ...nothing, host: '10.0.0.5:5000', insecure: true },
         { ...nothing, host: 'a.example', authorities: 1, mirrors: ['m.example/x'] },
         { ...nothing, host: 'b.example', problem: expect.stringContaining('none.pem cannot be read') },
+        { ...nothing, host: 'c.example', problem: `no certificate is in ${folder}/me.pem` },
+        {
+          ...nothing,
+          host: 'd.example',
+          clientCertificate: true,
+          problem: 'its client certificate and key do not go together or are no PEM',
+        },
         { ...nothing, host: 'certs.example:5000', authorities: 1 },
       ]),
     );
