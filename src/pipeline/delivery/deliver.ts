@@ -41,9 +41,20 @@ export async function deliver(
   // Those of this machine first: they are quick, and what is wrong with them is known before anything is sent.
   for (const place of places) if (place.kind !== 'registry') await writeTo(place, from, descriptor, session);
   if (registries.length === 0) return [];
-  return distribute(from, descriptor, registries, session, {
-    isElsewhere: registries.length < places.length,
-  });
+  try {
+    return await distribute(from, descriptor, registries, session, {
+      isElsewhere: registries.length < places.length,
+    });
+  } catch (error) {
+    if (places.length > 1) tellWhereItIs(descriptor, session);
+    throw error;
+  }
+}
+
+/** No result tells of an image that reached no registry, or of a build that was cancelled: the work need not be lost. */
+function tellWhereItIs({ digest }: Descriptor, session: Session): void {
+  const message = `the image is in the local store; \`build push local:${digest} REF...\` sends it`;
+  session.environment.emit({ type: 'note', step: 'push', message });
 }
 
 async function finishDirect(

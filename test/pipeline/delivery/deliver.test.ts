@@ -58,6 +58,15 @@ it('an image that is on this machine was built, whatever the registries say', as
   expect(await store.resolve('latest')).toMatchObject({ digest: descriptor.digest });
 });
 
+it('where an image is that reached no registry is told', async () => {
+  const { references, descriptor, events } = await delivered([registry(broken), registry(broken)]);
+  await expect(references).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
+  const notes = events.flatMap((event) => (event.type === 'note' ? [event.message] : []));
+  expect(notes).toEqual([
+    `the image is in the local store; \`build push local:${descriptor.digest} REF...\` sends it`,
+  ]);
+});
+
 it('a single registry tells of itself as several do', async () => {
   const target = createMemoryTarget();
   const { references, events } = await delivered([registry(target)], {}, target);
