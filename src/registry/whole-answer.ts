@@ -1,3 +1,4 @@
+import { registryHost } from '../oci/reference.ts';
 import type { RegistryClient } from './client.ts';
 import type { RegistryRequest, RegistryResponse } from './exchange.ts';
 import { discard, readBody } from './http/body.ts';
@@ -32,10 +33,11 @@ export async function getWhole(
         discard(response);
         return { response, bytes: Buffer.alloc(0) };
       }
+      const what = `${registryHost(request.registry)}: ${request.what}`;
       try {
-        return { response, bytes: await readBody(response, limit, request.what) };
+        return { response, bytes: await readBody(response, limit, what) };
       } catch (error) {
-        throw connectionFailure(error, `${request.registry}: ${request.what}`);
+        throw connectionFailure(error, what);
       }
     },
     { signal: request.signal },

@@ -227,7 +227,7 @@ describeWith(['registry'], 'several regions', () => {
     const unknown = await run(['push', 'shop', 'syd=:v3']);
     expect([unknown.exitCode, unknown.stderr]).toEqual([
       2,
-      expect.stringContaining('error[USAGE]: REF "syd": no registry is configured for this region'),
+      expect.stringContaining('error[USAGE]: REF "syd=:v3": no registry is configured for this region'),
     ]);
     await config([
       ['fra', fra.host],

@@ -110,7 +110,7 @@ function configuredFor(flag: string, { region, tag }: ConfiguredDestination, reg
   const what =
     region === undefined
       ? `${flag} ${JSON.stringify(`:${tag}`)}: no region has a registry`
-      : `${flag} ${JSON.stringify(region)}: no registry is configured for this region`;
+      : `${flag} ${JSON.stringify(`${region}=:${tag}`)}: no registry is configured for this region`;
   throw new DogwoodError('USAGE', what, {
     hint: 'Name it as REGION=HOST/REPOSITORY, or in [[regions]] of the config file (docs/configuration.md).',
   });

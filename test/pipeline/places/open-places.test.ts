@@ -109,7 +109,7 @@ describe('where regions are configured', () => {
     expect(goesTo(one, { name: 'syd', repository: 'syd.example/a' })).toEqual([
       'syd syd.example/a:v2 (--tag, dogwood.toml)',
     ]);
-    expect(() => goesTo(one)).toThrow('--tag "syd": no registry is configured for this region');
+    expect(() => goesTo(one)).toThrow('--tag "syd=:v2": no registry is configured for this region');
     expect(() => goesTo({ ...all, regions: [] }, { name: 'fra' })).toThrow('--tag ":v2": no region has');
     expect(() => goesTo({ destinations: [{ tag: 'a b' }] })).toThrow('not an image reference');
   });
