@@ -1,4 +1,4 @@
-import { asDogwoodError, DogwoodError } from '../errors.ts';
+import { DogwoodError } from '../errors.ts';
 import { type Account, readAccount, type Selection } from './account.ts';
 import type { HerokuApi } from './api/client.ts';
 import { type HerokuApp, rateLimitDocument } from './api/documents.ts';
@@ -54,9 +54,8 @@ async function planOne(api: HerokuApi, app: HerokuApp, account: Account): Promis
   }
   try {
     return planApp(await readApp(api, app), account);
-  } catch (thrown) {
-    const error = asDogwoodError(thrown);
-    if (!(thrown instanceof DogwoodError) || !CLOSED.has(error.code)) throw thrown;
+  } catch (error) {
+    if (!(error instanceof DogwoodError) || !CLOSED.has(error.code)) throw error;
     return planClosedApp(app, error.message);
   }
 }
