@@ -1,7 +1,7 @@
 import { DogwoodError } from '../errors.ts';
 import { type Account, readAccount, type Selection } from './account.ts';
 import type { HerokuApi } from './api/client.ts';
-import { type HerokuApp, rateLimitDocument } from './api/documents.ts';
+import type { HerokuApp } from './api/documents.ts';
 import { forecast, readApp } from './app-state.ts';
 import { planApp, planClosedApp } from './plan-app.ts';
 import type { AppPlan, Fate, MigrationPlan } from './plan-document.ts';
@@ -36,7 +36,7 @@ export async function planMigration(options: PlanOptions): Promise<MigrationPlan
       return plan;
     }),
   );
-  const { remaining } = await api.get('/account/rate-limits', rateLimitDocument);
+  const remaining = api.usage().remaining ?? 0;
   const importable = apps.filter(({ fate }) => fate === 'slug' || fate === 'container').length;
   return {
     schemaVersion: 1,

@@ -42,7 +42,7 @@ export async function runPlan(
       token: options.token,
       retry: DEFAULT_RETRY,
       signal,
-      onWait: ({ milliseconds }) =>
+      onWait: (milliseconds) =>
         emit({
           type: 'note',
           step: 'plan',

@@ -47,7 +47,7 @@ function clientOf(
     token,
     retry: { ...DEFAULT_RETRY, clock, sleep, random: () => 0 },
     signal: new AbortController().signal,
-    onWait: ({ milliseconds }) => more.onWait?.(milliseconds),
+    onWait: more.onWait,
   });
 }
 

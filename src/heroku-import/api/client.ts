@@ -5,7 +5,7 @@ import { header } from '../../registry/http/body.ts';
 import { printable } from '../../registry/http/printable.ts';
 import { mayPass, type RetryPolicy, withRetries } from '../../registry/http/retry.ts';
 import { connectionFailure, readAnswer } from './answer.ts';
-import { createRateGate, type RateWait } from './rate-gate.ts';
+import { createRateGate } from './rate-gate.ts';
 import { refused } from './refused.ts';
 
 /** Heroku's Platform API v3, reading only. */
@@ -35,8 +35,8 @@ export interface HerokuApiOptions {
   readonly token: string;
   readonly retry: RetryPolicy;
   readonly signal: AbortSignal;
-  /** Told when the account has used up its calls and the run has to wait. */
-  readonly onWait?: ((wait: RateWait) => void) | undefined;
+  /** Told how long the run has to wait, when the account has used up its calls. */
+  readonly onWait?: ((milliseconds: number) => void) | undefined;
   /** Told of what the API wants known (`X-Heroku-Warning`). */
   readonly onWarning?: ((message: string) => void) | undefined;
 }
