@@ -42,7 +42,7 @@ export async function runPlan(
       token: options.token,
       retry: DEFAULT_RETRY,
       signal,
-      onWait: ({ milliseconds }) =>
+      onWait: (milliseconds) =>
         emit({
           type: 'note',
           step: 'plan',
@@ -52,7 +52,7 @@ export async function runPlan(
     });
     const plan = await planMigration({
       api,
-      host: address.url.host,
+      host: address.host,
       selection: options.selection,
       now: options.now,
       onApp: ({ app }, done, total) =>

@@ -91,8 +91,6 @@ export const couplingDocument = z.object({ app: reference, pipeline: reference, 
 
 export const teamDocument = named;
 
-export const rateLimitDocument = z.object({ remaining: z.number() });
-
 export type HerokuApp = z.infer<typeof appDocument>;
 export type Release = z.infer<typeof releaseDocument>;
 export type Slug = z.infer<typeof slugDocument>;
