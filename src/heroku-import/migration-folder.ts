@@ -1,4 +1,5 @@
 import { open, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 
 /** Writes a JSON document that is whole at every moment: beside its place first, on the disk, then under its name. */
 export async function writeDocument(path: string, document: unknown): Promise<void> {
@@ -17,3 +18,23 @@ export async function writeDocument(path: string, document: unknown): Promise<vo
     throw error;
   }
 }
+
+/** Where everything lies in a migration's folder (cli.md). */
+export function migrationPaths(folder: string) {
+  const ofApp = (app: string) => join(folder, 'apps', app);
+  return {
+    plan: join(folder, 'plan.json'),
+    journal: join(folder, 'journal.ndjson'),
+    lock: join(folder, 'import.lock'),
+    /** Key of the secrets' fingerprints, mode 0600. */
+    key: join(folder, 'fingerprint.key'),
+    app: ofApp,
+    rollout: (app: string) => join(ofApp(app), 'rollout.json'),
+    secrets: (app: string) => join(ofApp(app), SECRETS_FILE),
+    result: (app: string) => join(ofApp(app), 'result.json'),
+    project: (app: string) => join(ofApp(app), 'dogwood.toml'),
+  };
+}
+
+/** The name that documents refer to the age file by. */
+export const SECRETS_FILE = 'secrets.age';
