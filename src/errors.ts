@@ -109,6 +109,9 @@ export const ERRORS = {
 
   // Heroku slugs
   SLUG_UNRECOGNISED: user('A slug is a gzip tar whose members are under app/.'),
+  SLUG_CHECKSUM: user(
+    'The slug is not what its owner says it is: it was damaged, or replaced, on its way or where it lies.',
+  ),
   SLUG_EMPTY: user('The slug holds no file under app/.'),
   SLUG_NOT_KEEPABLE: user('Use --layer auto or --layer canonical: the slug is then transcoded.'),
   STACK_UNKNOWN: user(

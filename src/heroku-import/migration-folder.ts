@@ -1,13 +1,19 @@
-import { open, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DogwoodError } from '../errors.ts';
 
-/** Writes a JSON document that is whole at every moment: beside its place first, on the disk, then under its name. */
+/** Writes a JSON document; see `writeWhole`. */
 export async function writeDocument(path: string, document: unknown): Promise<void> {
+  await writeWhole(path, `${JSON.stringify(document, undefined, 2)}\n`);
+}
+
+/** Writes a file that is whole at every moment: beside its place first, on the disk, then under its name. */
+export async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {
   const beside = `${path}.${process.pid}.new`;
   try {
     const file = await open(beside, 'w', 0o600);
     try {
-      await file.writeFile(`${JSON.stringify(document, undefined, 2)}\n`);
+      await file.writeFile(content);
       await file.sync();
     } finally {
       await file.close();
@@ -38,3 +44,15 @@ export function migrationPaths(folder: string) {
 
 /** The name that documents refer to the age file by. */
 export const SECRETS_FILE = 'secrets.age';
+
+/** Makes the folder, with everything above it. Throws MIGRATION_FOLDER_UNUSABLE. */
+export async function openFolder(folder: string): Promise<void> {
+  try {
+    // What comes here later (secrets' ciphertext, their fingerprints' key) is nobody else's business.
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await readdir(folder);
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code ?? 'unknown';
+    throw new DogwoodError('MIGRATION_FOLDER_UNUSABLE', `${folder} cannot be used (${code})`, { cause });
+  }
+}
