@@ -7,8 +7,8 @@ import type { Emit } from '../plan/events.ts';
 import type { BuildRequest } from '../plan/request.ts';
 import type { HerokuApi } from './api/client.ts';
 import type { Release, Slug } from './api/documents.ts';
-import type { AppState } from './app-state.ts';
 import type { AppImage } from './app-result.ts';
+import type { AppState } from './app-state.ts';
 import { appDestinations, type ImportDestination } from './import-destinations.ts';
 import { slugSource } from './slug-source.ts';
 
