@@ -249,6 +249,20 @@ export const ERRORS = {
 
   MIGRATION_FOLDER_UNUSABLE: user('Name a folder that can be written with --out.'),
 
+  // secrets of a rollout, and of an import
+  RECIPIENT_INVALID: usage(
+    'A recipient is an age public key: age1 and 58 letters, as `age-keygen` prints it; never the secret key.',
+  ),
+  SECRETS_UNDECIDED: usage(
+    'Name who may read them with --recipient AGE_KEY, or leave them behind with --no-secrets.',
+  ),
+  FINGERPRINT_KEY_EXPOSED: user(
+    'Others could read the key: set its mode to 0600, or remove it, and all secrets count as changed once.',
+  ),
+  FINGERPRINT_KEY_DAMAGED: user(
+    'Put the file back from a copy, or remove it, and all secrets count as changed once.',
+  ),
+
   // sources behind a URL
   FETCH_FAILED: infra('Check the address, and that its server answers from this machine.'),
   FETCH_DENIED: auth(

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
+import type { Platform } from '../oci/descriptor.ts';
 import { type Digest, isDigest } from '../oci/digest.ts';
 import type { ResultReference } from '../plan/result.ts';
 
@@ -21,6 +22,12 @@ const reference = z.looseObject({
   tag: z.string().nullable(),
 }) as unknown as z.ZodType<ResultReference, ResultReference>;
 
+const platform = z.object({
+  os: z.string(),
+  architecture: z.string(),
+  variant: z.string().optional(),
+}) satisfies z.ZodType<Platform>;
+
 const image = z.object({
   /** Null for the one image of all processes. */
   process: z.string().nullable(),
@@ -29,6 +36,8 @@ const image = z.object({
   /** Bytes of the manifest. */
   size: z.number(),
   user: z.string().nullable(),
+  /** Absent: the one that Heroku's stacks are made for. */
+  platforms: z.array(platform).readonly().optional(),
   processes: z.record(z.string(), z.string()),
   references: z.array(reference).readonly(),
 });

@@ -112,7 +112,14 @@ export const rolloutDocument = z.strictObject({
   processes: z.record(processName, process),
   services: z.array(service),
   /** Run once before the processes are replaced; without volumes. Seconds. */
-  release: z.strictObject({ command: text, timeout: z.number().positive().optional() }).optional(),
+  release: z
+    .strictObject({
+      /** Only where the command has an image of its own, which then starts by itself. */
+      image: image.optional(),
+      command: text,
+      timeout: z.number().positive().optional(),
+    })
+    .optional(),
   /** Commands that somebody runs by hand: a console, a task. */
   oneOff: z.record(processName, z.strictObject({ args: z.array(z.string()) })).optional(),
   config,
