@@ -109,6 +109,9 @@ export const ERRORS = {
 
   // Heroku slugs
   SLUG_UNRECOGNISED: user('A slug is a gzip tar whose members are under app/.'),
+  SLUG_CHECKSUM: user(
+    'The slug is not what its owner says it is: it was damaged, or replaced, on its way or where it lies.',
+  ),
   SLUG_EMPTY: user('The slug holds no file under app/.'),
   SLUG_NOT_KEEPABLE: user('Use --layer auto or --layer canonical: the slug is then transcoded.'),
   STACK_UNKNOWN: user(
@@ -245,6 +248,20 @@ export const ERRORS = {
   HEROKU_PROTOCOL: infra('What answers there is not the Platform API as it is documented.', false),
 
   MIGRATION_FOLDER_UNUSABLE: user('Name a folder that can be written with --out.'),
+
+  // secrets of a rollout, and of an import
+  RECIPIENT_INVALID: usage(
+    'A recipient is an age public key: age1 and 58 letters, as `age-keygen` prints it; never the secret key.',
+  ),
+  SECRETS_UNDECIDED: usage(
+    'Name who may read them with --recipient AGE_KEY, or leave them behind with --no-secrets.',
+  ),
+  FINGERPRINT_KEY_EXPOSED: user(
+    'Others could read the key: set its mode to 0600, or remove it, and all secrets count as changed once.',
+  ),
+  FINGERPRINT_KEY_DAMAGED: user(
+    'Put the file back from a copy, or remove it, and all secrets count as changed once.',
+  ),
 
   // sources behind a URL
   FETCH_FAILED: infra('Check the address, and that its server answers from this machine.'),

@@ -26,14 +26,20 @@ export interface Stage {
   readonly stage: string;
 }
 
-/** What an account's lists say, before any app is looked at by itself. */
-export interface Account {
-  /** By name. */
-  readonly apps: readonly HerokuApp[];
+/** What an account's lists say of what is around its apps. */
+export interface AccountLists {
   readonly addons: readonly Addon[];
   readonly attachments: readonly Attachment[];
   /** By the app's id. */
   readonly stages: ReadonlyMap<string, Stage>;
+  /** Names of the pipelines there are. */
+  readonly pipelines: ReadonlySet<string>;
+}
+
+/** What an account's lists say, before any app is looked at by itself. */
+export interface Account extends AccountLists {
+  /** By name. */
+  readonly apps: readonly HerokuApp[];
 }
 
 /** Up to so many apps are asked for one by one; the whole list may be thousands. */
@@ -46,6 +52,15 @@ const FEW = 3;
  * @throws HEROKU_NOT_FOUND for an app, team or pipeline that is not there; HEROKU_*
  */
 export async function readAccount(api: HerokuApi, selection: Selection): Promise<Account> {
+  const lists = await readAccountLists(api);
+  const unknown = selection.pipelines.find((wanted) => !lists.pipelines.has(wanted));
+  if (unknown !== undefined) throw missing('pipeline', unknown);
+  const apps = await readApps(api, selection, lists.stages);
+  return { ...lists, apps: apps.toSorted((a, b) => (a.name < b.name ? -1 : 1)) };
+}
+
+/** Four lists, whatever the number of apps. Throws HEROKU_*. */
+export async function readAccountLists(api: HerokuApi): Promise<AccountLists> {
   const [addons, attachments, pipelines, couplings] = await Promise.all([
     api.list('/addons', addonDocument),
     api.list('/addon-attachments', attachmentDocument),
@@ -59,11 +74,7 @@ export async function readAccount(api: HerokuApi, selection: Selection): Promise
       { pipeline: names.get(pipeline.id) ?? pipeline.id, stage },
     ]),
   );
-  for (const wanted of selection.pipelines) {
-    if (![...names.values()].includes(wanted)) throw missing('pipeline', wanted);
-  }
-  const apps = await readApps(api, selection, stages);
-  return { apps: apps.toSorted((a, b) => (a.name < b.name ? -1 : 1)), addons, attachments, stages };
+  return { addons, attachments, stages, pipelines: new Set(names.values()) };
 }
 
 async function readApps(

@@ -1,4 +1,5 @@
 import type { Addon, Attachment } from './api/documents.ts';
+import { METADATA } from './dyno-metadata.ts';
 
 /**
  * `plain`    harmless, and shown
@@ -21,11 +22,16 @@ export interface Variable {
   readonly warnings: readonly string[];
 }
 
-/** Labs runtime-dyno-metadata and runtime-dyno-build-metadata (heroku.md section 5). */
-const HEROKU_METADATA =
-  /^HEROKU_(?:APP_ID|APP_NAME|APP_DEFAULT_DOMAIN_NAME|DYNO_ID|RELEASE_\w+|SLUG_\w+|BUILD_\w+)$/;
-
-const RUNTIME: ReadonlySet<string> = new Set(['PORT', 'DYNO', 'HOME', 'PWD', 'SHLVL', 'PS']);
+/** HEROKU_DYNO_ID and DYNO name one dyno; a runtime has a name of its own for that. */
+const RUNTIME: ReadonlySet<string> = new Set([
+  'PORT',
+  'DYNO',
+  'HEROKU_DYNO_ID',
+  'HOME',
+  'PWD',
+  'SHLVL',
+  'PS',
+]);
 
 /** Names whose values say how a program runs, not what it may reach. */
 const PLAIN_NAMES: ReadonlySet<string> = new Set([
@@ -109,8 +115,7 @@ function classify(
 ): Pick<Variable, 'class' | 'rule' | 'addon'> {
   const owner = ownerOf(name, owners);
   if (owner !== undefined) return { class: 'addon', rule: owner.rule, addon: owner.addon };
-  if (HEROKU_METADATA.test(name))
-    return { class: 'heroku', rule: "Heroku's metadata of a release", addon: null };
+  if (METADATA.has(name)) return { class: 'heroku', rule: "Heroku's metadata of a release", addon: null };
   if (RUNTIME.has(name)) return { class: 'runtime', rule: 'set by whatever runs the process', addon: null };
   if (value !== null && PLAIN_NAMES.has(name) && (value === '' || HARMLESS.test(value))) {
     return { class: 'plain', rule: 'a name known to hold no secret, with a harmless value', addon: null };

@@ -1,4 +1,4 @@
-import type { Account } from './account.ts';
+import type { AccountLists } from './account.ts';
 import type { HerokuApp } from './api/documents.ts';
 import type { AppState } from './app-state.ts';
 import { classifyVariables } from './config-vars.ts';
@@ -10,7 +10,7 @@ import type { AppPlan, Fate, ProcessPlan } from './plan-document.ts';
 const ENDED_STACKS: ReadonlySet<string> = new Set(['cedar-14', 'heroku-16', 'heroku-18', 'heroku-20']);
 
 /** What an import would make of one app, from its state at this moment. */
-export function planApp(state: AppState, account: Account): AppPlan {
+export function planApp(state: AppState, account: AccountLists): AppPlan {
   const { app, release, slug } = state;
   const attachments = account.attachments.filter((one) => one.app.id === app.id);
   const { addons } = account;

@@ -1,7 +1,7 @@
-import { asDogwoodError, DogwoodError } from '../errors.ts';
+import { DogwoodError } from '../errors.ts';
 import { type Account, readAccount, type Selection } from './account.ts';
 import type { HerokuApi } from './api/client.ts';
-import { type HerokuApp, rateLimitDocument } from './api/documents.ts';
+import type { HerokuApp } from './api/documents.ts';
 import { forecast, readApp } from './app-state.ts';
 import { planApp, planClosedApp } from './plan-app.ts';
 import type { AppPlan, Fate, MigrationPlan } from './plan-document.ts';
@@ -36,7 +36,7 @@ export async function planMigration(options: PlanOptions): Promise<MigrationPlan
       return plan;
     }),
   );
-  const { remaining } = await api.get('/account/rate-limits', rateLimitDocument);
+  const remaining = api.usage().remaining ?? 0;
   const importable = apps.filter(({ fate }) => fate === 'slug' || fate === 'container').length;
   return {
     schemaVersion: 1,
@@ -54,9 +54,8 @@ async function planOne(api: HerokuApi, app: HerokuApp, account: Account): Promis
   }
   try {
     return planApp(await readApp(api, app), account);
-  } catch (thrown) {
-    const error = asDogwoodError(thrown);
-    if (!(thrown instanceof DogwoodError) || !CLOSED.has(error.code)) throw thrown;
+  } catch (error) {
+    if (!(error instanceof DogwoodError) || !CLOSED.has(error.code)) throw error;
     return planClosedApp(app, error.message);
   }
 }

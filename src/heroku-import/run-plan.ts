@@ -1,13 +1,7 @@
-import { mkdir, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { DogwoodError } from '../errors.ts';
-import { createHttpClient } from '../net/http.ts';
 import type { PipelineEnvironment } from '../pipeline/session/environment.ts';
-import { DEFAULT_RETRY } from '../registry/http/retry.ts';
 import type { Selection } from './account.ts';
-import { herokuAddress } from './api/address.ts';
-import { createHerokuApi } from './api/client.ts';
-import { writeDocument } from './migration-folder.ts';
+import { openHeroku } from './api/open.ts';
+import { migrationPaths, openFolder, writeDocument } from './migration-folder.ts';
 import { planMigration } from './plan.ts';
 import type { MigrationPlan } from './plan-document.ts';
 
@@ -30,29 +24,14 @@ export async function runPlan(
   options: RunPlanOptions,
   environment: PipelineEnvironment,
 ): Promise<MigrationPlan> {
-  const { emit, signal, network } = environment;
-  const address = herokuAddress(options.address);
-  // Before the first call: an hour of asking must not end at a folder that cannot be written.
-  await openFolder(options.folder);
-  const http = createHttpClient({ network });
+  const { emit } = environment;
+  const heroku = openHeroku(options, environment);
   try {
-    const api = createHerokuApi({
-      http,
-      address,
-      token: options.token,
-      retry: DEFAULT_RETRY,
-      signal,
-      onWait: ({ milliseconds }) =>
-        emit({
-          type: 'note',
-          step: 'plan',
-          message: `the account has used up its calls; waiting ${Math.ceil(milliseconds / 1000)} s for more`,
-        }),
-      onWarning: (message) => emit({ type: 'warning', code: 'HEROKU_WARNING', message }),
-    });
+    // Before the first call: an hour of asking must not end at a folder that cannot be written.
+    await openFolder(options.folder);
     const plan = await planMigration({
-      api,
-      host: address.url.host,
+      api: heroku.api,
+      host: heroku.host,
       selection: options.selection,
       now: options.now,
       onApp: ({ app }, done, total) =>
@@ -65,20 +44,9 @@ export async function runPlan(
           milliseconds: null,
         }),
     });
-    await writeDocument(join(options.folder, 'plan.json'), plan);
+    await writeDocument(migrationPaths(options.folder).plan, plan);
     return plan;
   } finally {
-    http.close();
-  }
-}
-
-async function openFolder(folder: string): Promise<void> {
-  try {
-    // What comes here later (secrets' ciphertext, their fingerprints' key) is nobody else's business.
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    await readdir(folder);
-  } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code ?? 'unknown';
-    throw new DogwoodError('MIGRATION_FOLDER_UNUSABLE', `${folder} cannot be used (${code})`, { cause });
+    heroku.close();
   }
 }

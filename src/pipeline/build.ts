@@ -1,20 +1,16 @@
 import { builders } from '../builders/index.ts';
 import { asDogwoodError, ERRORS, isUserFault } from '../errors.ts';
 import { planDigest } from '../plan/build-plan.ts';
-import type { Step } from '../plan/events.ts';
 import type { BuildRequest } from '../plan/request.ts';
-import type { BuildResult, ResultWarning } from '../plan/result.ts';
-import { deliver } from './delivery/deliver.ts';
-import { trackedSink } from './delivery/tracked-sink.ts';
+import type { BuildResult } from '../plan/result.ts';
 import { describeBuilt } from './describe.ts';
-import { alternatives, chosenBuilder, detect } from './detect.ts';
+import { chosenBuilder, detect } from './detect.ts';
+import { makeImage } from './make-image.ts';
 import { asksProject, isOwnTree, ownRegions } from './places/destinations.ts';
 import { openPlaces } from './places/open-places.ts';
-import { directPlace } from './places/place.ts';
-import { publishTarget } from './places/publish.ts';
 import { planContext } from './plan.ts';
+import { createProgress, type Progress } from './progress.ts';
 import { resultError } from './result-error.ts';
-import { secretReader } from './secrets.ts';
 import type { PipelineEnvironment } from './session/environment.ts';
 import { type Session, withSession } from './session/session.ts';
 
@@ -48,40 +44,6 @@ export async function runBuild(
   }
 }
 
-interface Progress {
-  readonly environment: PipelineEnvironment;
-  readonly warnings: readonly ResultWarning[];
-  /** Runs a step; gives its result and milliseconds. */
-  step<T>(step: Step, run: () => Promise<T>): Promise<readonly [T, number]>;
-  current(): Step | null;
-  fail(): void;
-}
-
-function createProgress(environment: PipelineEnvironment): Progress {
-  const warnings: ResultWarning[] = [];
-  let current: Step | null = null;
-  const emit: PipelineEnvironment['emit'] = (event) => {
-    if (event.type === 'warning') warnings.push({ code: event.code, message: event.message });
-    environment.emit(event);
-  };
-  return {
-    environment: { ...environment, emit },
-    warnings,
-    async step(step, run) {
-      current = step;
-      const start = environment.clock();
-      emit({ type: 'step', step, state: 'started' });
-      const result = await run();
-      emit({ type: 'step', step, state: 'finished' });
-      return [result, Math.round(environment.clock() - start)];
-    },
-    current: () => current,
-    fail() {
-      if (current !== null) emit({ type: 'step', step: current, state: 'failed' });
-    },
-  };
-}
-
 async function build(request: BuildRequest, session: Session, progress: Progress): Promise<BuildResult> {
   const { clock, emit, logger } = session.environment;
   const start = clock();
@@ -102,36 +64,14 @@ async function build(request: BuildRequest, session: Session, progress: Progress
   }
   logger.debug('planned', { strategy: plan.strategy, planDigest: planDigest(plan) });
 
-  const direct = directPlace(places);
-  const sink = trackedSink(direct?.target ?? session.store);
-  const [built, buildTime] = await progress.step('build', () =>
-    builder.build(plan, {
-      ...context,
-      source,
-      request,
-      temp: session.temp,
-      makeFolder: session.makeFolder,
-      hold: session.hold,
-      alternatives: () => alternatives(plan.strategy, source, request, builders, context),
-      readSecret: secretReader(session.environment),
-      sink: sink.target,
-      publish: publishTarget(
-        direct,
-        session.environment.insecureRegistries,
-        session.environment.network.hosts,
-      ),
-      emit,
-      logger,
-    }),
-  );
-  const [references, pushTime] = await progress.step('push', () => deliver(built, sink, places, session));
+  const made = await makeImage({ source, request, builder, plan, context, places }, session, progress);
   return {
     schemaVersion: 1,
     status: 'succeeded',
     strategy: plan.strategy,
-    ...(await describeBuilt(built, session.environment.signal)),
-    references,
-    timings: { detect: detectTime, build: buildTime, push: pushTime, total: Math.round(clock() - start) },
+    ...(await describeBuilt(made.built, session.environment.signal)),
+    references: made.references,
+    timings: { detect: detectTime, ...made.timings, total: Math.round(clock() - start) },
     warnings: progress.warnings,
   };
 }

@@ -1,4 +1,5 @@
 import type { Content } from '../oci/content.ts';
+import type { Digest } from '../oci/digest.ts';
 import type { FileStamp } from '../oci/stores/local-index.ts';
 import type { Tree } from './tree.ts';
 
@@ -13,6 +14,8 @@ export interface ArchiveSource {
   readonly size: number | undefined;
   /** Always reopenable: standard input is kept aside, a URL is asked again. */
   readonly content: Content;
+  /** What its bytes hash to, as somebody says who should know. Bytes that do not are refused. */
+  readonly digest?: Digest | undefined;
   /** The first bytes, at most `limit`. */
   head(limit: number): Promise<Uint8Array>;
   /** Removes what was kept aside. */

@@ -47,7 +47,7 @@ function clientOf(
     token,
     retry: { ...DEFAULT_RETRY, clock, sleep, random: () => 0 },
     signal: new AbortController().signal,
-    onWait: ({ milliseconds }) => more.onWait?.(milliseconds),
+    onWait: more.onWait,
   });
 }
 
@@ -181,7 +181,7 @@ test.each([
   [undefined, 'https://api.heroku.com/'],
   ['http://127.0.0.1:1234/x', 'http://127.0.0.1:1234/'],
 ])('the address %s is %s', (text, url) => {
-  expect(herokuAddress(text).url.href).toBe(url);
+  expect(herokuAddress(text).href).toBe(url);
 });
 
 test.each(['http://api.heroku.com', 'ftp://x', 'api.heroku.com', 'https://user:pw@api.heroku.com', ''])(

@@ -47,13 +47,19 @@ function verdictKey(digest: Digest, reading: SlugReading): string {
   return `${digest} ${versions} ${canonicalJson(reading.limits)}`;
 }
 
-/** What an earlier run found out about this very file; hashes it only when some known slug has its size. */
+/**
+ * What an earlier run found out about this very slug: by the digest that is promised, or else by the file, which is
+ * hashed only when some known slug has its size.
+ */
 export async function knownVerdict(
   source: ArchiveSource,
   reading: SlugReading,
   facts: Facts,
   signal: AbortSignal,
 ): Promise<SlugVerdict | undefined> {
+  if (source.digest !== undefined) {
+    return readVerdict(await facts.verdicts.get(VERDICT, verdictKey(source.digest, reading)));
+  }
   if (source.stamp === undefined) return undefined;
   let digest = await facts.fileDigests.get(source.stamp.path);
   if (digest === undefined && (await facts.verdicts.get(SIZES, String(source.stamp.size))) !== undefined) {
@@ -148,6 +154,9 @@ async function putWhileInspecting(
     return pass.stream;
   };
   const expected = { mediaType: ociLayerType('gzip'), size: source.size };
+  if (await isThere(source, context)) return await inspectOnly(source, options, context);
+  // No digest is expected of the sink, not even one that is promised: a registry that has such a blob would not open
+  // the slug, and its word is no verdict.
   const put = await context.sink
     .put({ open, reopenable: source.content.reopenable }, expected, transfer(context, source.size ?? null))
     .catch((error: unknown) => {
@@ -158,11 +167,40 @@ async function putWhileInspecting(
   if ('change' in put) return put;
   if (!pass) throw new Error('a sink took a slug without reading it');
   const { digest, size } = put.descriptor;
+  checkPromise(source, digest);
   const found = await pass.verdict();
   const verdict: SlugVerdict = { ...found, digest, size };
   if (!verdict.keep) return { change: verdict.change ?? 'unknown' };
   await remember(verdict, source, options.reading, context.facts);
   return keptLayer(verdict, found.diffId, verdict.keep);
+}
+
+async function isThere({ digest, size }: ArchiveSource, { sink, signal }: BuildContext): Promise<boolean> {
+  if (digest === undefined || size === undefined) return false;
+  return await sink.has({ mediaType: ociLayerType('gzip'), digest, size }, signal);
+}
+
+/** A slug that the sink says it has and nobody has read: it is read all the same, and only not sent. */
+async function inspectOnly(
+  source: ArchiveSource,
+  options: SlugLayerOptions,
+  context: BuildContext,
+): Promise<SlugLayer | NotKept> {
+  const pass = keepPass(await source.content.open(), options.reading);
+  const digester = createDigester();
+  try {
+    for await (const chunk of pass.stream as AsyncIterable<Buffer>) digester.update(chunk);
+  } catch (error) {
+    const change = pass.change();
+    if (change === undefined) throw error;
+    return { change };
+  }
+  const digest = digester.digest();
+  checkPromise(source, digest);
+  const found = await pass.verdict();
+  const verdict: SlugVerdict = { ...found, digest, size: digester.size };
+  await remember(verdict, source, options.reading, context.facts);
+  return await putKnown(source, verdict, options, context);
 }
 
 async function putTranscoded(
@@ -208,12 +246,19 @@ async function putTranscoded(
   );
   if (!transcoding) throw new Error('a sink took a layer without reading it');
   const found = transcoding.pass.verdict();
+  checkPromise(source, found.digest);
   const verdict: SlugVerdict = { ...found, diffId: known?.digest === found.digest ? known.diffId : null };
   const diffId = transcoding.diff.digest();
   await remember(verdict, source, options.reading, context.facts);
   const { digest, size } = descriptor;
   await context.facts.verdicts.put(TRANSCODED, factKey(verdict.digest), { digest, diffId, size });
   return finish(descriptor, diffId, verdict.procfile);
+}
+
+/** Nothing names the blob yet that a sink holds when this throws SLUG_CHECKSUM. */
+function checkPromise(source: ArchiveSource, digest: Digest): void {
+  if (source.digest === undefined || source.digest === digest) return;
+  throw new DogwoodError('SLUG_CHECKSUM', `${source.name}: its bytes are ${digest}, not ${source.digest}`);
 }
 
 /** Tells of the bytes as they pass. */

@@ -1,11 +1,6 @@
 import { DogwoodError } from '../../errors.ts';
 import { hostName, isLoopback } from '../../net/host-name.ts';
 
-/** Where the API is, and who said so. */
-export interface HerokuAddress {
-  readonly url: URL;
-}
-
 const HEROKU = 'https://api.heroku.com/';
 
 /**
@@ -15,7 +10,7 @@ const HEROKU = 'https://api.heroku.com/';
  * @param text `--heroku-api` or HEROKU_API_URL
  * @throws USAGE for what is no such address
  */
-export function herokuAddress(text: string | undefined): HerokuAddress {
+export function herokuAddress(text: string | undefined): URL {
   const url = URL.parse(text ?? HEROKU);
   const plain = url?.protocol === 'http:' && isLoopback(hostName(url.host));
   if (url === null || (url.protocol !== 'https:' && !plain) || url.username !== '' || url.password !== '') {
@@ -23,10 +18,5 @@ export function herokuAddress(text: string | undefined): HerokuAddress {
       hint: 'Write it as https://HOST, without a user; plain http is for this machine only.',
     });
   }
-  return { url: new URL('/', url) };
-}
-
-/** Only the API's own origin ever sees the token. */
-export function mayHoldToken(url: URL, address: HerokuAddress): boolean {
-  return url.origin === address.url.origin;
+  return new URL('/', url);
 }

@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { DogwoodError } from '../../errors.ts';
-import type { HttpClient, HttpRequest, HttpResponse } from '../../net/http.ts';
-import { NetError } from '../../net/net-error.ts';
+import type { HttpClient } from '../../net/http.ts';
+import { header } from '../../registry/http/body.ts';
+import { printable } from '../../registry/http/printable.ts';
 import { mayPass, type RetryPolicy, withRetries } from '../../registry/http/retry.ts';
-import { type HerokuAddress, mayHoldToken } from './address.ts';
-import { readAnswer } from './answer.ts';
-import { createRateGate, type RateWait } from './rate-gate.ts';
+import { connectionFailure, readAnswer } from './answer.ts';
+import { createRateGate } from './rate-gate.ts';
 import { refused } from './refused.ts';
 
 /** Heroku's Platform API v3, reading only. */
@@ -30,12 +30,13 @@ export interface ListOptions extends CallOptions {
 
 export interface HerokuApiOptions {
   readonly http: HttpClient;
-  readonly address: HerokuAddress;
+  /** As `herokuAddress` gives it: only its own origin ever sees the token. */
+  readonly address: URL;
   readonly token: string;
   readonly retry: RetryPolicy;
   readonly signal: AbortSignal;
-  /** Told when the account has used up its calls and the run has to wait. */
-  readonly onWait?: ((wait: RateWait) => void) | undefined;
+  /** Told how long the run has to wait, when the account has used up its calls. */
+  readonly onWait?: ((milliseconds: number) => void) | undefined;
   /** Told of what the API wants known (`X-Heroku-Warning`). */
   readonly onWarning?: ((message: string) => void) | undefined;
 }
@@ -54,28 +55,26 @@ export function createHerokuApi(options: HerokuApiOptions): HerokuApi {
 
   const exchange = async (path: string, version: string, range?: string): Promise<Answer> => {
     const { address, http, token, signal, onWarning } = options;
-    const url = new URL(path, address.url);
-    if (!mayHoldToken(url, address))
-      throw new DogwoodError('INTERNAL', `the token would leave ${address.url.host}`);
-    const response = await connect(http, path, {
-      method: 'GET',
-      url,
-      headers: {
-        accept: `application/vnd.heroku+json; version=${version}`,
-        authorization: `Bearer ${token}`,
-        ...(range !== undefined && { range }),
-      },
-      signal,
+    const url = new URL(path, address);
+    if (url.origin !== address.origin)
+      throw new DogwoodError('INTERNAL', `the token would leave ${address.host}`);
+    const headers = {
+      accept: `application/vnd.heroku+json; version=${version}`,
+      authorization: `Bearer ${token}`,
+      ...(range !== undefined && { range }),
+    };
+    const response = await http.request({ method: 'GET', url, headers, signal }).catch((error: unknown) => {
+      throw connectionFailure(error, path);
     });
     calls += 1;
-    const left = Number(headerOf(response, 'ratelimit-remaining') ?? Number.NaN);
+    const left = Number(header(response, 'ratelimit-remaining') ?? Number.NaN);
     if (Number.isInteger(left)) remaining = left;
-    const warning = headerOf(response, 'x-heroku-warning');
-    if (warning !== undefined) onWarning?.(warning);
+    const warning = header(response, 'x-heroku-warning');
+    if (warning !== undefined) onWarning?.(printable(warning));
     const answer = await readAnswer(response, path);
     if (response.status !== 200 && response.status !== 206)
       throw refused(response, answer, path, options.retry.clock());
-    return { document: answer.document, next: headerOf(response, 'next-range') };
+    return { document: answer.document, next: header(response, 'next-range') };
   };
 
   const call = (path: string, version = '3.sdk', range?: string): Promise<Answer> =>
@@ -108,16 +107,6 @@ export function createHerokuApi(options: HerokuApiOptions): HerokuApi {
 /** Waiting for the account's calls to come back is the gate's matter. */
 const again = (error: unknown): boolean => mayPass(error) && error.code !== 'HEROKU_RATE_LIMITED';
 
-async function connect(http: HttpClient, path: string, request: HttpRequest): Promise<HttpResponse> {
-  try {
-    return await http.request(request);
-  } catch (error) {
-    if (!(error instanceof NetError)) throw error;
-    const code = error.kind === 'tls' || error.kind === 'not-tls' ? 'HEROKU_TLS' : 'HEROKU_UNREACHABLE';
-    throw new DogwoodError(code, `${path}: ${error.message}`, { cause: error });
-  }
-}
-
 interface Answer {
   readonly document: unknown;
   readonly next: string | undefined;
@@ -130,8 +119,4 @@ function checked<T>(schema: z.ZodType<T>, document: unknown, path: string): T {
   const [issue] = result.error.issues;
   // The value itself may be a secret.
   throw new DogwoodError('HEROKU_PROTOCOL', `${path}: ${issue?.path.join('.')}: ${issue?.message}`);
-}
-
-function headerOf(response: Pick<HttpResponse, 'headers'>, name: string): string | undefined {
-  return response.headers[name]?.[0];
 }

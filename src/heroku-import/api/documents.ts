@@ -24,6 +24,7 @@ export const releaseDocument = z.object({
   status: z.enum(['expired', 'failed', 'pending', 'succeeded']),
   current: z.boolean(),
   created_at: z.string(),
+  description: z.string().nullish(),
   slug: reference.nullish(),
   oci_image: reference.nullish(),
 });
@@ -32,6 +33,8 @@ export const slugDocument = z.object({
   id: z.string(),
   // Signed, and so a secret: it is in no plan, log or report.
   blob: z.object({ url: z.string() }),
+  /** `Node.js`, `Ruby/Rails`: what the last buildpack called itself. */
+  buildpack_provided_description: z.string().nullish(),
   checksum: z.string().nullish(),
   commit: z.string().nullish(),
   process_types: z.record(z.string(), z.string()),
@@ -90,8 +93,6 @@ export const pipelineDocument = named;
 export const couplingDocument = z.object({ app: reference, pipeline: reference, stage: z.string() });
 
 export const teamDocument = named;
-
-export const rateLimitDocument = z.object({ remaining: z.number() });
 
 export type HerokuApp = z.infer<typeof appDocument>;
 export type Release = z.infer<typeof releaseDocument>;

@@ -2,11 +2,6 @@ import pLimit from 'p-limit';
 import { DogwoodError } from '../../errors.ts';
 import type { RetryPolicy } from '../../registry/http/retry.ts';
 
-/** Why a run stands still. */
-export interface RateWait {
-  readonly milliseconds: number;
-}
-
 /** Heroku gives back 75 calls a minute (Dev Center, "Rate limits"); so many come back in a pause. */
 const PAUSE_MS = 15_000;
 
@@ -19,7 +14,8 @@ const CONCURRENCY = 6;
  */
 export function createRateGate(options: {
   readonly retry: RetryPolicy;
-  readonly onWait?: ((wait: RateWait) => void) | undefined;
+  /** Told for how many milliseconds the run stands still. */
+  readonly onWait?: ((milliseconds: number) => void) | undefined;
 }) {
   const { clock, sleep } = options.retry;
   const limit = pLimit(CONCURRENCY);
@@ -28,7 +24,7 @@ export function createRateGate(options: {
   const pause = (milliseconds: number) => {
     pauses += 1;
     pausedUntil = clock() + milliseconds;
-    options.onWait?.({ milliseconds });
+    options.onWait?.(milliseconds);
   };
   const once = async <T>(call: () => Promise<T>, signal: AbortSignal): Promise<T> => {
     for (;;) {

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { DogwoodError, type ErrorCode } from '../../errors.ts';
 import type { HttpResponse } from '../../net/http.ts';
+import { header } from '../../registry/http/body.ts';
+import { printable } from '../../registry/http/printable.ts';
 import { parseRetryAfter } from '../../registry/http/retry.ts';
 import type { AnswerBody } from './answer.ts';
 
@@ -21,23 +23,15 @@ const BY_STATUS: ReadonlyMap<number, ErrorCode> = new Map([
 export function refused(response: HttpResponse, answer: AnswerBody, path: string, now: number): DogwoodError {
   const { status } = response;
   const parsed = errorDocument.safeParse(answer.document);
-  const said = parsed.success ? `${parsed.data.id}: ${parsed.data.message}` : oneLine(answer.text);
+  const said = parsed.success ? `${parsed.data.id}: ${parsed.data.message}` : answer.text;
   const code: ErrorCode =
     parsed.success && parsed.data.id === 'two_factor'
       ? 'HEROKU_TWO_FACTOR'
       : (BY_STATUS.get(status) ?? (status >= 500 ? 'HEROKU_UNAVAILABLE' : 'HEROKU_PROTOCOL'));
-  const request = response.headers['request-id']?.[0];
-  const retryAfter = parseRetryAfter(response.headers['retry-after']?.[0], now);
-  const about = request === undefined ? '' : ` (request ${oneLine(request)})`;
-  return new DogwoodError(code, `${path}: ${status} ${oneLine(said)}${about}`, {
+  const request = header(response, 'request-id');
+  const retryAfter = parseRetryAfter(header(response, 'retry-after'), now);
+  const about = request === undefined ? '' : ` (request ${printable(request)})`;
+  return new DogwoodError(code, `${path}: ${status} ${printable(said)}${about}`, {
     ...(retryAfter === undefined ? {} : { retryAfter }),
   });
-}
-
-/** Without what a terminal would act on. */
-function oneLine(text: string): string {
-  return text
-    .replace(/[\p{Cc}\p{Cf}\s]+/gu, ' ')
-    .trim()
-    .slice(0, 300);
 }

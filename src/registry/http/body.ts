@@ -1,21 +1,14 @@
 import { DogwoodError } from '../../errors.ts';
 import type { HttpResponse, RequestBody } from '../../net/http.ts';
 import { NetError } from '../../net/net-error.ts';
+import { readWholeBody } from '../../net/whole-body.ts';
 import { bytesContent } from '../../oci/content.ts';
 
 /** The whole body. Throws REGISTRY_PROTOCOL when it is longer than `limit` bytes, NetError when it is cut or takes too long. */
 export async function readBody(response: HttpResponse, limit: number, what: string): Promise<Buffer> {
-  response.limitTime();
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of response.body) {
-    chunks.push(chunk);
-    size += chunk.length;
-    if (size > limit) {
-      throw new DogwoodError('REGISTRY_PROTOCOL', `${what}: the answer is longer than ${limit} bytes`);
-    }
-  }
-  return Buffer.concat(chunks);
+  const tooLong = () =>
+    new DogwoodError('REGISTRY_PROTOCOL', `${what}: the answer is longer than ${limit} bytes`);
+  return await readWholeBody(response, limit, tooLong);
 }
 
 /** The beginning of a body, as much as came whole: for messages, where a second failure must not hide the first. */

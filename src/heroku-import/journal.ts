@@ -1,0 +1,79 @@
+import { open, readFile } from 'node:fs/promises';
+import { z } from 'zod';
+
+const entry = z.object({
+  /** RFC 3339. */
+  at: z.string(),
+  /** Which import; a folder may see several. */
+  run: z.string(),
+  event: z.enum(['run-started', 'app-started', 'app-finished', 'run-finished']),
+  /** Of `run-started`: what was asked for, as a digest. */
+  asked: z.string().optional(),
+  app: z.string().optional(),
+  /** Of `app-finished`. */
+  status: z.string().optional(),
+});
+
+/** One line of `DIR/journal.ndjson`. Names and states; nothing of what an app holds. */
+export type JournalEntry = z.infer<typeof entry>;
+
+export interface Journal {
+  /** On the disk when this resolves. */
+  write(entry: JournalEntry): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * What imports into a folder did, oldest first; nothing where none ever began. A line that is torn, since its process
+ * was killed while writing it, is passed over: what it would have said did not happen.
+ */
+export async function readJournal(path: string): Promise<readonly JournalEntry[]> {
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return '';
+    throw error;
+  });
+  return text.split('\n').flatMap((line) => {
+    try {
+      return entry.safeParse(JSON.parse(line)).data ?? [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+/** Opens a journal to be written on. One process at a time: the migration's lock sees to that. */
+export async function openJournal(path: string): Promise<Journal> {
+  const file = await open(path, 'a+', 0o600);
+  const { size } = await file.stat();
+  const last = Buffer.alloc(1);
+  if (size > 0) await file.read(last, 0, 1, size - 1);
+  // The next line must not be written behind half of one.
+  if (size > 0 && last.toString() !== '\n') await file.appendFile('\n');
+  let writing: Promise<void> = Promise.resolve();
+  return {
+    write(line) {
+      writing = writing.then(async () => {
+        await file.appendFile(`${JSON.stringify(line)}\n`);
+        await file.datasync();
+      });
+      return writing;
+    },
+    async close() {
+      await writing.catch(() => {});
+      await file.close();
+    },
+  };
+}
+
+/**
+ * The apps that an interrupted import was done with: those of the last run, if that was asked for the same and never
+ * came to its end. What failed is not among them, and is tried again.
+ */
+export function finishedBefore(entries: readonly JournalEntry[], asked: string): ReadonlySet<string> {
+  const start = entries.findLast(({ event }) => event === 'run-started');
+  if (start === undefined || start.asked !== asked) return new Set();
+  const own = entries.filter(({ run }) => run === start.run);
+  if (own.some(({ event }) => event === 'run-finished')) return new Set();
+  const finished = own.filter(({ event, status }) => event === 'app-finished' && status !== 'failed');
+  return new Set(finished.flatMap(({ app }) => app ?? []));
+}
