@@ -57,6 +57,8 @@ async function compile(): Promise<void> {
       strict: true,
       entryFileNames: '[name].cjs',
       chunkFileNames: '[name]-[hash].cjs',
+      // What commands share with the start: else they would ask main.cjs for it, which runs the program.
+      codeSplitting: { groups: [{ name: 'start', tags: ['$initial'], test: /[\\/]src[\\/](?!main\.ts)/ }] },
     });
     const modules = output.flatMap((chunk) => (chunk.type === 'chunk' ? chunk.moduleIds : []));
     writeFileSync(join(fresh, 'LICENCES.txt'), licences(modules));
