@@ -3,18 +3,20 @@ import { Command, Option } from '../commander.ts';
 import { collect } from '../flag-values.ts';
 import { jsonFlag, progressFlag, timeoutFlag } from '../flags.ts';
 import type { CliHost } from '../host.ts';
+import { createImportCommand } from './heroku/import.ts';
 
 /** `build heroku plan`. */
 export function createHerokuCommand(host: CliHost, finish: (exitCode: number) => void) {
   return new Command()
-    .usage('plan')
+    .usage('plan|import')
     .argument('[COMMAND]')
     .action((word) => {
       const message =
         word === undefined ? 'there is no command behind heroku' : `there is no build heroku ${word}`;
-      throw new DogwoodError('USAGE', message.slice(0, 120), { hint: 'There is plan.' });
+      throw new DogwoodError('USAGE', message.slice(0, 120), { hint: 'There are plan and import.' });
     })
-    .addCommand(planCommand(host, finish));
+    .addCommand(planCommand(host, finish))
+    .addCommand(createImportCommand(host, finish));
 }
 
 const names = () => collect((text: string) => text);
