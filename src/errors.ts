@@ -247,6 +247,9 @@ export const ERRORS = {
   HEROKU_UNAVAILABLE: infra('Heroku has trouble (status.heroku.com); run the command again later.'),
   HEROKU_PROTOCOL: infra('What answers there is not the Platform API as it is documented.', false),
 
+  MIGRATION_PLAN_MISSING: user('Make a plan first: `build heroku plan --out DIR --all`.'),
+  MIGRATION_PLAN_INVALID: user('Make the plan anew: `build heroku plan --out DIR --all`.'),
+  MIGRATION_BUSY: user('Wait for it, or stop it; `build heroku status DIR` tells how far it is.'),
   MIGRATION_FOLDER_UNUSABLE: user('Name a folder that can be written with --out.'),
 
   // secrets of a rollout, and of an import

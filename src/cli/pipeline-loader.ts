@@ -1,3 +1,5 @@
+import type { parseImportDestination } from '../heroku-import/import-destinations.ts';
+import type { runImport } from '../heroku-import/run-import.ts';
 import type { runPlan } from '../heroku-import/run-plan.ts';
 import type { runBuild } from '../pipeline/build.ts';
 import type { copyImage } from '../pipeline/copy.ts';
@@ -23,6 +25,10 @@ export interface PipelineLoader {
   removeImages(): Promise<typeof removeImages>;
   serveImages(): Promise<typeof serveImages>;
   planMigration(): Promise<typeof runPlan>;
+  importApps(): Promise<{
+    runImport: typeof runImport;
+    parseImportDestination: typeof parseImportDestination;
+  }>;
 }
 
 export const pipelineLoader: PipelineLoader = {
@@ -38,4 +44,8 @@ export const pipelineLoader: PipelineLoader = {
   removeImages: async () => (await import('../pipeline/images.ts')).removeImages,
   serveImages: async () => (await import('../pipeline/serve-images.ts')).serveImages,
   planMigration: async () => (await import('../heroku-import/run-plan.ts')).runPlan,
+  importApps: async () => ({
+    ...(await import('../heroku-import/run-import.ts')),
+    ...(await import('../heroku-import/import-destinations.ts')),
+  }),
 };

@@ -65,15 +65,26 @@ export async function openJournal(path: string): Promise<Journal> {
   };
 }
 
-/**
- * The apps that an interrupted import was done with: those of the last run, if that was asked for the same and never
- * came to its end. What failed is not among them, and is tried again.
- */
-export function finishedBefore(entries: readonly JournalEntry[], asked: string): ReadonlySet<string> {
+/** An import that never came to its end. */
+export interface Interrupted {
+  readonly run: string;
+  /** RFC 3339. */
+  readonly since: string;
+  /** Apps it was done with. What failed is not among them, and is tried again. */
+  readonly finished: ReadonlySet<string>;
+}
+
+/** The last import, if it was asked for the same and never came to its end: it goes on where it was. */
+export function interruptedRun(entries: readonly JournalEntry[], asked: string): Interrupted | undefined {
   const start = entries.findLast(({ event }) => event === 'run-started');
-  if (start === undefined || start.asked !== asked) return new Set();
+  if (start === undefined || start.asked !== asked) return undefined;
   const own = entries.filter(({ run }) => run === start.run);
-  if (own.some(({ event }) => event === 'run-finished')) return new Set();
-  const finished = own.filter(({ event, status }) => event === 'app-finished' && status !== 'failed');
-  return new Set(finished.flatMap(({ app }) => app ?? []));
+  if (own.some(({ event }) => event === 'run-finished')) return undefined;
+  const finished = new Set<string>();
+  for (const { event, app, status } of own) {
+    if (event !== 'app-finished' || app === undefined) continue;
+    if (status === 'failed') finished.delete(app);
+    else finished.add(app);
+  }
+  return { run: start.run, since: own[0]?.at ?? start.at, finished };
 }

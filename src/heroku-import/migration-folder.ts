@@ -56,3 +56,10 @@ export async function openFolder(folder: string): Promise<void> {
     throw new DogwoodError('MIGRATION_FOLDER_UNUSABLE', `${folder} cannot be used (${code})`, { cause });
   }
 }
+
+/** Removes what a process that was killed had begun to write. Only for who holds the folder's lock. */
+export async function sweepFolder(folder: string): Promise<void> {
+  const entries = await readdir(join(folder, 'apps'), { recursive: true }).catch(() => []);
+  for (const name of entries)
+    if (name.endsWith('.new')) await rm(join(folder, 'apps', name), { force: true });
+}

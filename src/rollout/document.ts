@@ -129,4 +129,3 @@ export const rolloutDocument = z.strictObject({
 export type Rollout = z.infer<typeof rolloutDocument>;
 export type RolloutImage = z.infer<typeof image>;
 export type RolloutProcess = z.infer<typeof process>;
-export type RolloutLocation = z.infer<typeof location>;

@@ -1,0 +1,153 @@
+import { asDogwoodError, DogwoodError } from '../errors.ts';
+import type { Emit } from '../plan/events.ts';
+import { mayPass, retryDelay } from '../registry/http/retry.ts';
+import { appDocument } from './api/documents.ts';
+import { type AppConfig, configOf } from './app-config.ts';
+import { type AppResult, readAppResult } from './app-result.ts';
+import { type AppState, readApp } from './app-state.ts';
+import { driftOf } from './drift.ts';
+import { fingerprint } from './fingerprints.ts';
+import type { ImportRun } from './import-run.ts';
+import { type ImportedImages, importSlug } from './import-slug.ts';
+import { isStillThere } from './import-unchanged.ts';
+import { migrationPaths } from './migration-folder.ts';
+import { planApp } from './plan-app.ts';
+import type { AppPlan } from './plan-document.ts';
+import { stateFingerprint } from './state-fingerprint.ts';
+import { writeApp } from './write-app.ts';
+
+/** Times that an app is tried whose trouble may pass, each with its own retries of every request. */
+const ATTEMPTS = 3;
+
+/**
+ * Imports one app as it is at this moment. What goes wrong is this app's result, and nobody else's; only being
+ * cancelled, and a token that is no good any more, end the run.
+ *
+ * @throws CANCELLED, TIMEOUT, HEROKU_UNAUTHORIZED, HEROKU_TWO_FACTOR
+ */
+export async function importApp(planned: AppPlan, run: ImportRun, emit: Emit): Promise<AppResult> {
+  const start = run.now().getTime();
+  const finish = (result: Omit<AppResult, 'schemaVersion' | 'finishedAt' | 'milliseconds'>): AppResult => {
+    const end = run.now();
+    return {
+      schemaVersion: 1,
+      ...result,
+      finishedAt: end.toISOString(),
+      milliseconds: Math.max(0, end.getTime() - start),
+    };
+  };
+  const nothing = nothingOf(planned);
+  try {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return finish(await attemptApp(planned, run, emit));
+      } catch (error) {
+        run.signal.throwIfAborted();
+        if (attempt === ATTEMPTS || !mayPass(error)) throw error;
+        await run.retry.sleep(retryDelay(run.retry, attempt + 1, error.retryAfter), run.signal);
+      }
+    }
+  } catch (thrown) {
+    run.signal.throwIfAborted();
+    const error = asDogwoodError(thrown);
+    if (ENDS_THE_RUN.has(error.code)) throw error;
+    if (planned.fate === 'closed' && CLOSED.has(error.code)) {
+      return finish({ ...nothing, status: 'skipped', reason: error.message });
+    }
+    return finish({ ...nothing, status: 'failed', reason: error.message, code: error.code });
+  }
+}
+
+/** Every other app would fail of the same. */
+const ENDS_THE_RUN: ReadonlySet<string> = new Set(['HEROKU_UNAUTHORIZED', 'HEROKU_TWO_FACTOR']);
+const CLOSED: ReadonlySet<string> = new Set(['HEROKU_FORBIDDEN', 'HEROKU_NOT_FOUND']);
+
+type Outcome = Omit<AppResult, 'schemaVersion' | 'finishedAt' | 'milliseconds'>;
+
+function nothingOf({ app, id, notCarried, warnings }: AppPlan): Outcome {
+  return {
+    app,
+    id,
+    status: 'skipped',
+    reason: '',
+    code: null,
+    release: null,
+    images: [],
+    slugBytesRead: 0,
+    fingerprint: null,
+    secrets: {},
+    drift: [],
+    notCarried,
+    warnings,
+  };
+}
+
+async function attemptApp(planned: AppPlan, run: ImportRun, emit: Emit): Promise<Outcome> {
+  const { api } = run.importer;
+  const app = run.apps.get(planned.id) ?? (await api.get(`/apps/${planned.id}`, appDocument));
+  const state = await readApp(api, app);
+  const now = planApp(state, run.lists);
+  const outcome = { ...nothingOf(now), app: planned.app, release: now.release, drift: driftOf(planned, now) };
+  if (now.fate !== 'slug') return { ...outcome, status: 'skipped', reason: now.reason };
+  const config = configOf(state, now, run.recipients === null ? 'no-secrets' : 'encrypt');
+  const print = stateFingerprint(state, fingerprintsOf(state.config, run, app.id), {
+    destinations: run.importer.destinations,
+    recipients: run.recipients,
+    stackImages: run.importer.stackImages,
+  });
+  const secrets = fingerprintsOf(config.secrets, run, app.id);
+  const known = { ...outcome, fingerprint: print, secrets };
+  const before = await readAppResult(migrationPaths(run.folder).result(planned.app));
+  if (before?.fingerprint === print && (await isStillThere(before, run))) {
+    const { images, notCarried, warnings } = before;
+    const reason = `v${now.release} is as the last import left it`;
+    return { ...known, status: 'unchanged', reason, images, notCarried, warnings };
+  }
+  if (run.isDryRun) return { ...known, status: 'skipped', reason: `an import would move it: ${now.reason}` };
+  return await moveApp({ state, now, config, known }, run, emit);
+}
+
+interface Move {
+  readonly state: AppState;
+  readonly now: AppPlan;
+  readonly config: AppConfig;
+  readonly known: Outcome;
+}
+
+/** Its images first, then its documents: what is written names nothing that is not there. */
+async function moveApp({ state, now, config, known }: Move, run: ImportRun, emit: Emit): Promise<Outcome> {
+  const { images, bytesRead, warnings } = await moveImages(state, run, emit);
+  await writeApp({ state, now, config, images, fingerprints: known.secrets }, run);
+  const moved: Outcome = {
+    ...known,
+    images,
+    slugBytesRead: bytesRead,
+    status: 'imported',
+    reason: now.reason,
+    notCarried: [...known.notCarried, ...config.notCarried],
+    warnings: [...known.warnings, ...config.warnings, ...warnings],
+  };
+  const failed = images.flatMap(({ references }) => references).find(({ state }) => state === 'failed');
+  if (failed === undefined) return moved;
+  const reason = `${failed.region ?? failed.reference}: ${failed.error?.message ?? 'it has no copy'}`;
+  return { ...moved, status: 'failed', reason, code: failed.error?.code ?? null };
+}
+
+async function moveImages(state: AppState, run: ImportRun, emit: Emit): Promise<ImportedImages> {
+  const { release, slug } = state;
+  if (release === undefined || slug === undefined)
+    throw new DogwoodError('INTERNAL', 'an app without a slug');
+  return await run.whenLight(slug.size ?? 0, () =>
+    importSlug({ ...state, release, slug }, run.importer, { emit, signal: run.signal }),
+  );
+}
+
+function fingerprintsOf(
+  values: Readonly<Record<string, string | null>>,
+  { key }: ImportRun,
+  app: string,
+): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [name, fingerprint(key, app, name, value ?? '')]),
+  );
+}
