@@ -18,5 +18,5 @@ function start() {
   Promise.all([import('node:module'), import('node:os'), import('node:path')])
     .then(([module, os, path]) => module.enableCompileCache(path.join(os.homedir(), '.cache/dogwood/node')))
     .catch(() => undefined) // no home, no cache
-    .then(() => import('../dist/main.js'));
+    .then(() => import('../dist/main.cjs'));
 }

@@ -107,9 +107,16 @@ process.stdout.on('error', onOutputError);
 // Progress that cannot be shown is no reason to stop, and there is nowhere left to say so.
 process.stderr.on('error', () => {});
 
-const exitCode = await runProgram(host);
-await Promise.all([flushed(host.stdout), flushed(host.stderr)]);
-// A file is written to at once, and what went wrong is told a turn later.
-await new Promise((resolve) => setImmediate(resolve));
-if (exitCode === 0 && outputError !== undefined) crash(outputError);
-else process.exit(exitCode);
+/** Without await at the top: CommonJS, which the program is bundled as, has none. */
+async function main(): Promise<void> {
+  const exitCode = await runProgram(host);
+  await Promise.all([flushed(host.stdout), flushed(host.stderr)]);
+  // A file is written to at once, and what went wrong is told a turn later.
+  await new Promise((resolve) => setImmediate(resolve));
+  if (exitCode === 0 && outputError !== undefined) crash(outputError);
+  else process.exit(exitCode);
+}
+
+// For a run that comes to no end: Node leaves when nothing is left to wait for.
+process.exitCode = ERRORS.INTERNAL.exitCode;
+void main();

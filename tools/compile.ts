@@ -28,7 +28,7 @@ const EXTERNAL = ['dockerode'];
 const changed = (path: string): number => statSync(join(ROOT, path), { throwIfNoEntry: false })?.mtimeMs ?? 0;
 
 function isStale(): boolean {
-  const made = changed('dist/main.js');
+  const made = changed('dist/main.cjs');
   return ['package-lock.json', 'tools/compile.ts', ...globSync('src/**', { cwd: ROOT })].some(
     (path) => changed(path) > made,
   );
@@ -51,7 +51,15 @@ async function compile(): Promise<void> {
   const fresh = `${DIST}-${process.pid}`;
   const bundle = await rolldown({ input: join(ROOT, 'src/main.ts'), platform: 'node', external: EXTERNAL });
   try {
-    const { output } = await bundle.write({ dir: fresh, format: 'esm' });
+    const { output } = await bundle.write({
+      dir: fresh,
+      format: 'cjs',
+      strict: true,
+      entryFileNames: '[name].cjs',
+      chunkFileNames: '[name]-[hash].cjs',
+      // What commands share with the start: else they would ask main.cjs for it, which runs the program.
+      codeSplitting: { groups: [{ name: 'start', tags: ['$initial'], test: /[\\/]src[\\/](?!main\.ts)/ }] },
+    });
     const modules = output.flatMap((chunk) => (chunk.type === 'chunk' ? chunk.moduleIds : []));
     writeFileSync(join(fresh, 'LICENCES.txt'), licences(modules));
     // What lies beside a source and is read at run time has to lie beside the bundle.

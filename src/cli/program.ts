@@ -18,7 +18,7 @@ const LOADERS: Readonly<Record<'build' | (typeof COMMANDS)[number]['name'], () =
   copy: async () => (await import('./commands/copy.ts')).createCopyCommand,
   run: async () => (await import('./commands/run.ts')).createRunCommand,
   images: async () => (await import('./commands/images.ts')).createImagesCommand,
-  heroku: async () => (await import('./commands/heroku.ts')).createHerokuCommand,
+  heroku: async () => (await import('./commands/heroku/index.ts')).createHerokuCommand,
   doctor: async () => (await import('./commands/doctor.ts')).createDoctorCommand,
 };
 

@@ -1,5 +1,6 @@
-import type { Addon, Attachment } from './api/documents.ts';
 import { METADATA } from './dyno-metadata.ts';
+import { plainRule } from './plain-value.ts';
+import { addonVariables, type Owner, type Owners } from './variable-owner.ts';
 
 /**
  * `plain`    harmless, and shown
@@ -18,6 +19,8 @@ export interface Variable {
   readonly rule: string;
   /** The add-on it belongs to. */
   readonly addon: string | null;
+  /** Other apps that have the same add-on. */
+  readonly sharedWith: readonly string[];
   /** What may surprise whoever runs it elsewhere. */
   readonly warnings: readonly string[];
 }
@@ -33,116 +36,71 @@ const RUNTIME: ReadonlySet<string> = new Set([
   'PS',
 ]);
 
-/** Names whose values say how a program runs, not what it may reach. */
-const PLAIN_NAMES: ReadonlySet<string> = new Set([
-  ...[
-    'NODE_ENV',
-    'RAILS_ENV',
-    'RACK_ENV',
-    'APP_ENV',
-    'ENVIRONMENT',
-    'FLASK_ENV',
-    'MIX_ENV',
-    'DJANGO_SETTINGS_MODULE',
-  ],
-  ...[
-    'LANG',
-    'LC_ALL',
-    'TZ',
-    'LOG_LEVEL',
-    'RAILS_LOG_LEVEL',
-    'RAILS_LOG_TO_STDOUT',
-    'RAILS_SERVE_STATIC_FILES',
-  ],
-  ...[
-    'WEB_CONCURRENCY',
-    'WEB_MEMORY',
-    'MEMORY_AVAILABLE',
-    'MALLOC_ARENA_MAX',
-    'RAILS_MAX_THREADS',
-    'MAX_THREADS',
-  ],
-  ...[
-    'NPM_CONFIG_PRODUCTION',
-    'YARN_PRODUCTION',
-    'NODE_MODULES_CACHE',
-    'DISABLE_COLLECTSTATIC',
-    'PYTHONUNBUFFERED',
-  ],
-  ...['BUNDLE_WITHOUT', 'PROJECT_PATH', 'PROCFILE'],
-]);
+/** Names that a loader or shell acts on before the program does; on a dyno they did the same. */
+const ACTED_ON: readonly (readonly [RegExp, string])[] = [
+  [/^LD_(?:PRELOAD|AUDIT)$/, 'the loader puts that library into every process'],
+  [/^LD_LIBRARY_PATH$/, 'the loader looks there for libraries first'],
+  [/^(?:LD_|DYLD_|GLIBC_TUNABLES$|GCONV_PATH$)/, 'the loader of programs acts on it'],
+  [/^BASH_ENV$/, 'every bash script runs that file first'],
+  [/^ENV$/, 'sh may run that file first'],
+  [/^PATH$/, 'it replaces where commands are found'],
+  [/^IFS$/, 'it changes how shells split words'],
+  [/^(?:PROMPT_COMMAND|PS[0-4])$/, 'shells may run it'],
+  [/^(?:SHELLOPTS|BASHOPTS|BASH_XTRACEFD|POSIXLY_CORRECT|CDPATH|GLOBIGNORE)$/, 'it changes how bash works'],
+  [/^BASH_FUNC_/, 'bash makes a function of it'],
+  [/^(?:UID|EUID|PPID|BASHPID)$/, 'bash has a variable of its own of that name'],
+  [/^dogwood_/, 'the launcher in the image has variables of such names'],
+];
 
-/** A word or two, a number, a switch: no address, no key. */
-const HARMLESS = /^[A-Za-z0-9][A-Za-z0-9 _.,:/-]{0,39}$/;
-/** True or false, and numbers of up to five digits. */
-const SWITCH = /^(?:true|false|yes|no|on|off|\d{1,5})$/i;
-
-/** Variables that a loader or shell acts on before the program does. */
-const ACTED_ON: ReadonlyMap<string, string> = new Map([
-  ['LD_PRELOAD', 'the loader puts that library into every process'],
-  ['LD_AUDIT', 'the loader puts that library into every process'],
-  ['LD_LIBRARY_PATH', 'the loader looks there for libraries first'],
-  ['BASH_ENV', 'every bash script runs that file first'],
-  ['ENV', 'sh may run that file first'],
-  ['PATH', 'it replaces where commands are found'],
-  ['IFS', 'it changes how shells split words'],
-  ['PROMPT_COMMAND', 'interactive shells run it'],
-]);
-
-export interface Owners {
-  /** Add-ons of the whole account. */
-  readonly addons: readonly Addon[];
-  /** Those of this app. */
-  readonly attachments: readonly Attachment[];
-}
+/** So short a value may be the same by chance. */
+const COPY_LENGTH = 8;
 
 /** Says of each variable of an app what it is, by name and value; the value goes no further. */
 export function classifyVariables(
   config: Readonly<Record<string, string | null>>,
   owners: Owners,
 ): readonly Variable[] {
-  return Object.entries(config).map(([name, value]) => ({
+  const owned = addonVariables(owners);
+  const classified = Object.entries(config).map(([name, value]) => ({
     name,
-    ...classify(name, value, owners),
-    warnings: warningsOf(name, value),
+    value,
+    ...classify(name, value, owned.get(name)),
   }));
+  const addonValues = new Map(
+    classified.flatMap(({ name, value, class: kind }) =>
+      kind === 'addon' && value !== null && value.length >= COPY_LENGTH ? [[value, name] as const] : [],
+    ),
+  );
+  return classified.map(({ value, ...variable }) => {
+    const original = variable.class === 'addon' || value === null ? undefined : addonValues.get(value);
+    return { ...variable, warnings: warningsOf(variable.name, value, original) };
+  });
 }
 
 function classify(
   name: string,
   value: string | null,
-  owners: Owners,
-): Pick<Variable, 'class' | 'rule' | 'addon'> {
-  const owner = ownerOf(name, owners);
-  if (owner !== undefined) return { class: 'addon', rule: owner.rule, addon: owner.addon };
-  if (METADATA.has(name)) return { class: 'heroku', rule: "Heroku's metadata of a release", addon: null };
-  if (RUNTIME.has(name)) return { class: 'runtime', rule: 'set by whatever runs the process', addon: null };
-  if (value !== null && PLAIN_NAMES.has(name) && (value === '' || HARMLESS.test(value))) {
-    return { class: 'plain', rule: 'a name known to hold no secret, with a harmless value', addon: null };
-  }
-  if (value !== null && SWITCH.test(value))
-    return { class: 'plain', rule: 'a switch or a small number', addon: null };
-  return { class: 'secret', rule: 'everything else is one', addon: null };
+  owner: Owner | undefined,
+): Omit<Variable, 'name' | 'warnings'> {
+  const own = { addon: null, sharedWith: [] };
+  if (owner !== undefined) return { class: 'addon', ...owner };
+  if (METADATA.has(name)) return { class: 'heroku', rule: "Heroku's metadata of a release", ...own };
+  if (RUNTIME.has(name)) return { class: 'runtime', rule: 'set by whatever runs the process', ...own };
+  const plain = value === null ? undefined : plainRule(name, value);
+  if (plain !== undefined) return { class: 'plain', rule: plain, ...own };
+  return { class: 'secret', rule: 'everything else is one', ...own };
 }
 
-/** An add-on names its variables; each attachment gives NAME_URL, and names that begin with its own (heroku.md section 5). */
-function ownerOf(name: string, { addons, attachments }: Owners): { addon: string; rule: string } | undefined {
-  for (const attachment of attachments) {
-    const addon = addons.find(({ id }) => id === attachment.addon.id);
-    const isAttachment = name === attachment.name || name === `${attachment.name}_URL`;
-    if (isAttachment)
-      return { addon: attachment.addon.name, rule: `made by the attachment ${attachment.name}` };
-    if (addon?.config_vars.includes(name))
-      return { addon: addon.name, rule: `listed by the add-on ${addon.name}` };
-  }
-  return undefined;
-}
-
-function warningsOf(name: string, value: string | null): readonly string[] {
-  const acted = ACTED_ON.get(name);
+/** @param original the add-on's variable with the same value */
+function warningsOf(name: string, value: string | null, original: string | undefined): readonly string[] {
   return [
-    ...(acted === undefined ? [] : [acted]),
+    ...ACTED_ON.filter(([names]) => names.test(name))
+      .slice(0, 1)
+      .map(([, what]) => what),
     ...(value === null ? ['its value is masked: it has to be set by hand'] : []),
-    ...(/^[A-Za-z_]\w*$/.test(name) ? [] : ['no shell can export that name; programs get it all the same']),
+    ...(original === undefined ? [] : [`it is a copy of ${original}, which its add-on may change any time`]),
+    ...(/^[A-Za-z_]\w*$/.test(name)
+      ? []
+      : ['no shell can export that name: it has to be handed over as a variable, not as a file']),
   ];
 }

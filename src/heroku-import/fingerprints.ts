@@ -1,4 +1,4 @@
-import { createHmac, randomBytes } from 'node:crypto';
+import { createHmac, randomBytes, randomUUID } from 'node:crypto';
 import { constants, link, open, rm } from 'node:fs/promises';
 import { DogwoodError } from '../errors.ts';
 
@@ -18,9 +18,9 @@ const KEY_BYTES = 32;
  */
 export async function openFingerprintKey(
   path: string,
-  random: (size: number) => Uint8Array = randomBytes,
+  random: (size: number) => Uint8Array | Promise<Uint8Array> = randomBytes,
 ): Promise<FingerprintKey> {
-  return (await readKey(path)) ?? (await makeKey(path, random(KEY_BYTES)));
+  return (await readKey(path)) ?? (await makeKey(path, await random(KEY_BYTES)));
 }
 
 /**
@@ -40,15 +40,19 @@ export const versionOf = (fingerprint: string): string => fingerprint.slice(0, 1
 
 /** Undefined where there is none yet. */
 async function readKey(path: string): Promise<FingerprintKey | undefined> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch((error: unknown) => {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT') return undefined;
-    if (code === 'ELOOP') throw new DogwoodError('FINGERPRINT_KEY_DAMAGED', `${path} is a link`);
-    throw error;
-  });
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(
+    (error: unknown) => {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT') return undefined;
+      if (code === 'ELOOP') throw new DogwoodError('FINGERPRINT_KEY_DAMAGED', `${path} is a link`);
+      throw error;
+    },
+  );
   if (file === undefined) return undefined;
   try {
-    const { mode } = await file.stat();
+    const status = await file.stat();
+    if (!status.isFile()) throw new DogwoodError('FINGERPRINT_KEY_DAMAGED', `${path} is no file`);
+    const { mode } = status;
     if ((mode & 0o077) !== 0) {
       throw new DogwoodError(
         'FINGERPRINT_KEY_EXPOSED',
@@ -70,9 +74,10 @@ async function readKey(path: string): Promise<FingerprintKey | undefined> {
 }
 
 async function makeKey(path: string, bytes: Uint8Array): Promise<FingerprintKey> {
-  const beside = `${path}.${process.pid}.new`;
+  // Not by the process: two runs within one are as good as two.
+  const beside = `${path}.${randomUUID()}.new`;
   try {
-    const file = await open(beside, 'w', 0o600);
+    const file = await open(beside, 'wx', 0o600);
     try {
       await file.writeFile(bytes);
       await file.sync();

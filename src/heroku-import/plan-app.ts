@@ -31,7 +31,11 @@ export function planApp(state: AppState, account: AccountLists): AppPlan {
             commit: slug.commit ?? null,
           },
     processes: planProcesses(state),
-    variables: classifyVariables(state.config, { addons, attachments }),
+    variables: classifyVariables(state.config, {
+      app: app.id,
+      addons,
+      attachments: account.attachments,
+    }),
     domains: state.domains.filter(({ kind }) => kind === 'custom').map(({ hostname }) => hostname),
     buildpacks: state.buildpacks,
     notCarried: notCarried(state, {

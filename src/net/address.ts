@@ -65,7 +65,8 @@ const RANGES: readonly (readonly [AddressKind, readonly string[]])[] = [
 /** Only these are handed out to networks of the internet (RFC 4291, IANA "IPv6 Global Unicast"). */
 const GLOBAL_UNICAST = '2000::/3';
 
-let lists: readonly (readonly [AddressKind, BlockList])[] | undefined;
+/** Made when it is first needed: whoever is at loopback needs but two of them. */
+const lists = new Map<AddressKind, BlockList>();
 let globalUnicast: BlockList | undefined;
 
 /** A list of networks in CIDR notation, each of them valid. */
@@ -73,22 +74,26 @@ export function networks(cidrs: readonly string[]): BlockList {
   const list = new net.BlockList();
   for (const cidr of cidrs) {
     const [address = '', bits = ''] = cidr.split('/');
-    list.addSubnet(address, Number(bits), net.isIPv6(address) ? 'ipv6' : 'ipv4');
+    list.addSubnet(address, Number(bits), familyOf(address));
   }
   return list;
 }
 
 /** True for an address in one of the networks. */
 export function inNetworks(list: BlockList, address: string): boolean {
-  return list.check(address, net.isIPv6(address) ? 'ipv6' : 'ipv4');
+  return list.check(address, familyOf(address));
+}
+
+/** Of a valid address. `net.isIPv6` compiles a regular expression in its first call, which takes 4 ms. */
+function familyOf(address: string): 'ipv4' | 'ipv6' {
+  return address.includes(':') ? 'ipv6' : 'ipv4';
 }
 
 /** What an address in numbers is; undefined for what is none, such as a name. IPv6 with or without its zone. */
 export function addressKind(text: string): AddressKind | undefined {
   const address = bareAddress(text);
   if (address === undefined) return undefined;
-  lists ??= RANGES.map(([kind, cidrs]) => [kind, networks(cidrs)]);
-  const listed = lists.find(([, list]) => inNetworks(list, address))?.[0];
+  const listed = RANGES.find((range) => inNetworks(listOf(range), address))?.[0];
   if (listed !== undefined) return listed;
   if (net.isIPv4(address)) return 'public';
   const inner = embeddedIpv4(address);
@@ -97,10 +102,17 @@ export function addressKind(text: string): AddressKind | undefined {
   return inNetworks(globalUnicast, address) ? 'public' : 'reserved';
 }
 
+function listOf([kind, cidrs]: (typeof RANGES)[number]): BlockList {
+  const list = lists.get(kind) ?? networks(cidrs);
+  lists.set(kind, list);
+  return list;
+}
+
 /** The address that a URL's `hostname` or a resolver's answer is: without brackets and zone. Undefined for a name. */
 export function bareAddress(text: string): string | undefined {
   const address = text.replace(/^\[(.*)\]$/, '$1').replace(/%.*$/, '');
-  return net.isIP(address) === 0 ? undefined : address;
+  const valid = address.includes(':') ? net.isIPv6(address) : net.isIPv4(address);
+  return valid ? address : undefined;
 }
 
 /**

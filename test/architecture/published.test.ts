@@ -30,7 +30,7 @@ test('what is published brings no Node and nothing of development, and runs', as
     ['bin', 'dependencies', 'description', 'engines', 'files', 'license', 'name', 'type', 'version'].sort(),
   );
   const files = execFileSync('tar', ['-tzf', join(copy, `dogwood-${version}.tgz`)], { encoding: 'utf8' });
-  expect(files).toContain('package/dist/main.js\n');
+  expect(files).toContain('package/dist/main.cjs\n');
   expect(files.split('\n').filter((name) => /\/(test|tools|src|node_modules)\//.test(name))).toEqual([]);
 
   const program = join(copy, 'package/bin/build.js');

@@ -122,6 +122,7 @@ export const ENGINES = {
   lifecycle: made('lifecycle', () => (onPath('launcher') === undefined ? undefined : onPath('lifecycle'))),
   buildkit: made('buildkit', findBuildkitd),
   buildx: made('buildx', () => onPath('buildx')),
+  age: made('age', () => (onPath('age-keygen') === undefined ? undefined : onPath('age'))),
   'debian-base': made('debian-base', () => present(join(TOOLS, 'debian-bookworm.tar.gz'))),
   'node-red': made('node-red', () => present(join(TOOLS, 'node-red'))),
   // not programs, but as easily missing

@@ -136,7 +136,7 @@ test('drift is told in sentences, and nothing of a value', () => {
     release: 2,
     slug: { id: 's', checksum: null, size: 1, stack: 'heroku-24', commit: null },
     processes: [{ name: 'web', command: 'x', kind: 'service', replicas: 1, dynoSize: null, memory: null }],
-    variables: [{ name: 'A', class: 'secret', rule: '', addon: null, warnings: [] }],
+    variables: [{ name: 'A', class: 'secret', rule: '', addon: null, sharedWith: [], warnings: [] }],
     domains: ['old.example.com'],
     buildpacks: [],
     maintenance: false,
@@ -151,7 +151,7 @@ test('drift is told in sentences, and nothing of a value', () => {
     maintenance: true,
     domains: ['new.example.com'],
     processes: web === undefined ? [] : [{ ...web, replicas: 4 }],
-    variables: [{ name: 'B', class: 'plain', rule: '', addon: null, warnings: [] }],
+    variables: [{ name: 'B', class: 'plain', rule: '', addon: null, sharedWith: [], warnings: [] }],
   };
   expect(driftOf(plan, now)).toEqual([
     'its release was 2, and is 3',

@@ -30,8 +30,9 @@ export function createPushCommand(host: CliHost, finish: (exitCode: number) => v
           const pushImage = await host.pipeline.pushImage();
           const { regions } = session.config;
           const options = { platform: flags.platform, quorum: flags.quorum, regions };
-          const document = await pushImage(image, destinations, session.environment, options);
-          const [{ pushText }, { regionsExitCode }] = await Promise.all([
+          // Loaded while the registry takes in the image.
+          const [document, { pushText }, { regionsExitCode }] = await Promise.all([
+            pushImage(image, destinations, session.environment, options),
             import('../output/push-text.ts'),
             import('../regions.ts'),
           ]);

@@ -3,6 +3,7 @@ import { Command, Option } from '../../commander.ts';
 import { badValue, collect, parsePair } from '../../flag-values.ts';
 import { insecureFlag, jsonFlag, progressFlag, timeoutFlag } from '../../flags.ts';
 import type { CliHost } from '../../host.ts';
+import { findHerokuAccess, herokuApiFlag, tokenStdinFlag } from './access.ts';
 
 /** `build heroku import`. */
 export function createImportCommand(host: CliHost, finish: (exitCode: number) => void) {
@@ -33,8 +34,8 @@ export function createImportCommand(host: CliHost, finish: (exitCode: number) =>
         .default(4),
     )
     .addOption(new Option('--dry-run', 'read and compare, but move and write nothing'))
-    .addOption(new Option('--heroku-api <url>', "another host than Heroku's own; it gets the token"))
-    .addOption(new Option('--token-stdin', 'read the token from standard input'))
+    .addOption(herokuApiFlag())
+    .addOption(tokenStdinFlag())
     .addOption(insecureFlag())
     .addOption(timeoutFlag())
     .addOption(progressFlag())
@@ -47,11 +48,9 @@ export function createImportCommand(host: CliHost, finish: (exitCode: number) =>
       const { runSession } = await import('../../session.ts');
       finish(
         await runSession(host, 'heroku-import', flags, async (session) => {
-          const { findHerokuToken } = await import('../../heroku-token.ts');
-          const address = flags.herokuApi ?? (host.environment.HEROKU_API_URL || undefined);
           const { runImport, parseImportDestination } = await host.pipeline.importApps();
           const destinations = flags.to.map(parseImportDestination);
-          const token = await findHerokuToken(host, { fromStdin: flags.tokenStdin === true, address });
+          const access = await findHerokuAccess(host, flags);
           const document = await runImport(
             {
               folder,
@@ -60,8 +59,7 @@ export function createImportCommand(host: CliHost, finish: (exitCode: number) =>
               stackImages: { ...session.config.stacks, ...Object.fromEntries(flags.base ?? []) },
               concurrency: flags.concurrency,
               isDryRun: flags.dryRun === true,
-              address,
-              token,
+              ...access,
               now: host.now,
             },
             session.environment,
