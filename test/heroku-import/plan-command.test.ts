@@ -33,7 +33,7 @@ test('a plan is printed for people, and kept as a document', async () => {
     'app-0002  nothing to import                  its release has no slug: nothing was deployed yet',
     '',
     '3 apps: 2 slug to image, no rebuild, 1 nothing to import',
-    expect.stringMatching(/^ {2}5\.0 MB of slugs, 10 secrets$/),
+    expect.stringMatching(/^ {2}5\.0 MB of slugs, 9 secrets$/),
     expect.stringMatching(/^ {2}an import takes about 20 calls \(\d+ left now\), 0\.5 s at least$/),
     '',
     `Plan ${folder}/plan.json`,
