@@ -8,7 +8,7 @@ import { startCommand } from '../helpers/command.ts';
 import { describeWith } from '../helpers/engines.ts';
 import { makeWorld, SECRET_MARK, type SlugFile } from '../helpers/heroku/make-world.ts';
 import { makeSlugFile } from '../helpers/heroku/migration.ts';
-import { type PlatformApi, startPlatformApi } from '../helpers/heroku/platform-api.ts';
+import { type PlatformApi, startPlatformApi } from '../helpers/heroku/start-platform-api.ts';
 import { type RunningRegistry, startRegistry } from '../helpers/registry.ts';
 import { seeded } from '../helpers/seeded.ts';
 import { temporaryFolder } from '../helpers/temp.ts';
