@@ -1,6 +1,7 @@
 import type { parseImportDestination } from '../heroku-import/import-destinations.ts';
 import type { runImport } from '../heroku-import/run-import.ts';
 import type { runPlan } from '../heroku-import/run-plan.ts';
+import type { runStatus } from '../heroku-import/run-status.ts';
 import type { runBuild } from '../pipeline/build.ts';
 import type { copyImage } from '../pipeline/copy.ts';
 import type { listImages, listTags, removeImages } from '../pipeline/images.ts';
@@ -29,6 +30,7 @@ export interface PipelineLoader {
     runImport: typeof runImport;
     parseImportDestination: typeof parseImportDestination;
   }>;
+  migrationStatus(): Promise<typeof runStatus>;
 }
 
 export const pipelineLoader: PipelineLoader = {
@@ -48,4 +50,5 @@ export const pipelineLoader: PipelineLoader = {
     ...(await import('../heroku-import/run-import.ts')),
     ...(await import('../heroku-import/import-destinations.ts')),
   }),
+  migrationStatus: async () => (await import('../heroku-import/run-status.ts')).runStatus,
 };

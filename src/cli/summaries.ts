@@ -18,7 +18,11 @@ export const COMMANDS = [
     synopsis: 'list|rm|serve',
     summary: 'the local store; serve: a pull-only registry over it',
   },
-  { name: 'heroku', synopsis: 'plan|import', summary: 'leave Heroku: its apps as images, without a rebuild' },
+  {
+    name: 'heroku',
+    synopsis: 'plan|import|status',
+    summary: 'leave Heroku: its apps as images, without a rebuild',
+  },
   { name: 'doctor', synopsis: '', summary: 'what this machine can build, and what is missing' },
 ] as const satisfies readonly Summary[];
 

@@ -81,15 +81,32 @@ const appResult = z.object({
 export type AppResult = Readonly<z.infer<typeof appResult>>;
 export type AppImage = Readonly<z.infer<typeof image>>;
 
+/** What lies at a path: a result, or why it cannot be read, in a sentence; neither where there is nothing. */
+export interface AppResultFile {
+  readonly result?: AppResult | undefined;
+  readonly trouble?: string | undefined;
+}
+
+/** Looks at an app's result without ever throwing: what is wrong with it is that app's trouble only. */
+export async function lookAtAppResult(path: string): Promise<AppResultFile> {
+  let document: unknown;
+  try {
+    document = JSON.parse(await readFile(path, 'utf8'));
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return {};
+    return { trouble: code === undefined ? 'its result.json is damaged' : `its result.json: ${code}` };
+  }
+  const { success, data, error } = appResult.safeParse(document);
+  if (success) return { result: data };
+  const version = versioned.safeParse(document).data?.schemaVersion ?? 1;
+  if (version > 1) return { trouble: `its result.json is of a newer version (${version}) than this program` };
+  return { trouble: `its result.json is damaged: ${error.issues[0]?.path.join('.') || 'no document'}` };
+}
+
+const versioned = z.object({ schemaVersion: z.number() });
+
 /** The result at a path; undefined where there is none, and where it is none that this version can read. */
 export async function readAppResult(path: string): Promise<AppResult | undefined> {
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  });
-  try {
-    return text === undefined ? undefined : appResult.safeParse(JSON.parse(text)).data;
-  } catch {
-    return undefined;
-  }
+  return (await lookAtAppResult(path)).result;
 }

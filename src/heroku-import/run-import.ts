@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import pLimit from 'p-limit';
 import { DogwoodError } from '../errors.ts';
 import { digestOf } from '../oci/digest.ts';
-import { tryLock } from '../oci/stores/file-lock.ts';
+import { type FileLock, lockFile } from '../oci/stores/file-lock.ts';
 import { imageResolver } from '../pipeline/resolve.ts';
 import type { PipelineEnvironment } from '../pipeline/session/environment.ts';
 import { withSession } from '../pipeline/session/session.ts';
@@ -45,6 +45,9 @@ export interface RunImportOptions {
 /** Bytes of slugs that are on their way at once: what several regions share lies on the disk meanwhile. */
 const BYTES_AT_ONCE = 2 * 1024 ** 3;
 
+/** Milliseconds that a folder may be locked before somebody is at work there. */
+const LOCK_MS = 500;
+
 /**
  * `build heroku import`: every app of the plan, as it is at this moment. An import that was interrupted goes on where it
  * was when it is asked for again; one that came to its end looks at every app anew.
@@ -60,10 +63,7 @@ export async function runImport(
   const recipients = options.recipients === null ? null : await parseRecipients(options.recipients);
   requireSecretsChoice(plan.apps, { recipients: recipients ?? [], noSecrets: recipients === null });
   const paths = migrationPaths(options.folder);
-  const lock = tryLock(paths.lock);
-  if (lock === undefined) {
-    throw new DogwoodError('MIGRATION_BUSY', `another import is at work in ${options.folder}`);
-  }
+  const lock = await takeFolder(options.folder, environment.signal);
   try {
     await sweepFolder(options.folder);
     const progress = createImportProgress(plan.apps, environment);
@@ -87,6 +87,17 @@ export async function runImport(
     }
   } finally {
     lock.release();
+  }
+}
+
+/** Throws MIGRATION_BUSY. */
+async function takeFolder(folder: string, signal: AbortSignal): Promise<FileLock> {
+  try {
+    // Not at the first try only: `status` holds it for a moment, to see whether somebody does.
+    return await lockFile(migrationPaths(folder).lock, signal, LOCK_MS);
+  } catch (cause) {
+    if (!(cause instanceof DogwoodError) || cause.code !== 'STORE_BUSY') throw cause;
+    throw new DogwoodError('MIGRATION_BUSY', `another import is at work in ${folder}`, { cause });
   }
 }
 
@@ -148,6 +159,7 @@ async function importAll(
     progress.started(app);
     const result = await importApp(app, run, progress.emitOf(app));
     if (!run.isDryRun) await writeResult(paths, result);
+    await run.importer.session.saveLocations();
     await write({ event: 'app-finished', app: app.app, status: result.status });
     progress.finished(result);
     return result;

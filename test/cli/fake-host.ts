@@ -79,6 +79,7 @@ export function createFakeHost(options: FakeHostOptions) {
       serveImages: notGiven,
       planMigration: notGiven,
       importApps: notGiven,
+      migrationStatus: notGiven,
       ...options.pipeline,
     },
   };

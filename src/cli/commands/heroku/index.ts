@@ -3,17 +3,19 @@ import { Command } from '../../commander.ts';
 import type { CliHost } from '../../host.ts';
 import { createImportCommand } from './import.ts';
 import { createPlanCommand } from './plan.ts';
+import { createStatusCommand } from './status.ts';
 
-/** `build heroku plan|import`. */
+/** `build heroku plan|import|status`. */
 export function createHerokuCommand(host: CliHost, finish: (exitCode: number) => void) {
   return new Command()
-    .usage('plan|import')
+    .usage('plan|import|status')
     .argument('[COMMAND]')
     .action((word) => {
       const message =
         word === undefined ? 'there is no command behind heroku' : `there is no build heroku ${word}`;
-      throw new DogwoodError('USAGE', message.slice(0, 120), { hint: 'There are plan and import.' });
+      throw new DogwoodError('USAGE', message.slice(0, 120), { hint: 'There are plan, import and status.' });
     })
     .addCommand(createPlanCommand(host, finish))
-    .addCommand(createImportCommand(host, finish));
+    .addCommand(createImportCommand(host, finish))
+    .addCommand(createStatusCommand(host, finish));
 }
