@@ -1,6 +1,6 @@
 import type { AppState } from './app-state.ts';
 import { sizedBy } from './concurrency.ts';
-import type { Variable } from './config-vars.ts';
+import type { VariableClass } from './config-vars.ts';
 import { METADATA, metadataNames, metadataOf } from './dyno-metadata.ts';
 import type { NotCarried } from './not-carried.ts';
 import type { AppPlan } from './plan-document.ts';
@@ -38,11 +38,13 @@ export function configOf(state: AppState, plan: AppPlan, mode: SecretsMode): App
   for (const [name, value] of Object.entries(state.config)) {
     // One that came after the plan is nobody's business either.
     const variable = planned.get(name) ?? { class: 'secret' as const, addon: null };
-    const fate = fateOf(name, value, variable, mode);
+    const left = leftBehind(name, value, variable.class, mode);
     if (variable.class === 'addon') external.push({ name, from: variable.addon ?? 'an add-on' });
-    else if (fate !== undefined) notCarried.push({ what: `variable ${name}`, ...fate });
-    else if (value === null || variable.class === 'heroku') continue;
-    else (variable.class === 'plain' ? env : secrets).set(name, value);
+    else if (variable.class === 'heroku') {
+      if (!(name in metadata)) notCarried.push({ what: `variable ${name}`, ...NO_METADATA });
+    } else if (left !== undefined || value === null) {
+      notCarried.push({ what: `variable ${name}`, ...(left ?? MASKED) });
+    } else (variable.class === 'plain' ? env : secrets).set(name, value);
   }
   const wanted = metadataNames(state.features);
   for (const name of METADATA) {
@@ -59,37 +61,36 @@ export function configOf(state: AppState, plan: AppPlan, mode: SecretsMode): App
   };
 }
 
+type Left = Omit<NotCarried, 'what'>;
+
+const BY_HAND = 'set it by hand at the new runtime';
+const MASKED: Left = { why: 'Heroku masks its value, for everybody', next: BY_HAND };
+const NO_METADATA: Left = {
+  why: "it is Heroku's metadata, and the release that runs has nothing to make it of",
+  next: BY_HAND,
+};
+
 /** Why a variable stays behind; undefined for one that goes along. */
-function fateOf(
+function leftBehind(
   name: string,
   value: string | null,
-  variable: Pick<Variable, 'class'>,
+  variableClass: VariableClass,
   mode: SecretsMode,
-): Omit<NotCarried, 'what'> | undefined {
-  switch (variable.class) {
-    case 'runtime':
-      return {
-        why: 'whatever runs the process sets it',
-        next:
-          name === 'PORT'
-            ? `nothing: web processes get PORT=${WEB_PORT} in the rollout document`
-            : 'nothing, unless the app reads it as a setting of its own: then under another name',
-      };
-    case 'addon':
-    case 'heroku':
-      return undefined;
-    case 'plain':
-    case 'secret':
-      if (value === null) {
-        return { why: 'Heroku masks its value, for everybody', next: 'set it by hand at the new runtime' };
-      }
-      if (variable.class === 'secret' && mode === 'no-secrets')
-        return {
-          why: 'it is a secret, and --no-secrets was given',
-          next: 'set it by hand at the new runtime',
-        };
-      return undefined;
+): Left | undefined {
+  if (variableClass === 'runtime') {
+    const next =
+      name === 'PORT'
+        ? `nothing: web processes get PORT=${WEB_PORT} in the rollout document`
+        : 'nothing, unless the app reads it as a setting of its own: then under another name';
+    return { why: 'whatever runs the process sets it', next };
   }
+  if (value === null) return MASKED;
+  // Heroku has no such names and values; an environment cannot hold them.
+  if (!/^[^=\0]+$/.test(name) || value.includes('\0'))
+    return { why: 'no process can be given a variable like that', next: 'let the app read it from a file' };
+  if (variableClass === 'secret' && mode === 'no-secrets')
+    return { why: 'it is a secret, and --no-secrets was given', next: BY_HAND };
+  return undefined;
 }
 
 function processEnvOf(state: AppState, { processes }: AppPlan): AppConfig['processEnv'] {

@@ -150,6 +150,7 @@ function processOf(
 }
 
 function regionsOf({ references }: AppImage): NonNullable<Rollout['regions']> {
+  // Wanted everywhere; where it can start already, its locations say.
   const placements = references.flatMap(({ region }) => region ?? []);
   return { placements, primary: placements[0] ?? null };
 }

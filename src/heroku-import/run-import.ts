@@ -159,6 +159,7 @@ async function importAll(
     progress.started(app);
     const result = await importApp(app, run, progress.emitOf(app));
     if (!run.isDryRun) await writeResult(paths, result);
+    await run.importer.session.saveLocations();
     await write({ event: 'app-finished', app: app.app, status: result.status });
     progress.finished(result);
     return result;

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { describeWith, engineOrThrow } from './engines.ts';
 import { makeWorld, type Oddity, type SlugFile } from './heroku/make-world.ts';
-import { type PlatformApiOptions, startPlatformApi } from './heroku/platform-api.ts';
+import type { PlatformApiOptions } from './heroku/platform-api.ts';
 import { readHerokuSchema } from './heroku/schema.ts';
+import { startPlatformApi } from './heroku/start-platform-api.ts';
 import type { HerokuApp, HerokuWorld } from './heroku/world.ts';
 import { temporaryFolder } from './temp.ts';
 

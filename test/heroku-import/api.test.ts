@@ -7,7 +7,8 @@ import { appDocument } from '../../src/heroku-import/api/documents.ts';
 import { createHttpClient } from '../../src/net/http.ts';
 import { DEFAULT_RETRY } from '../../src/registry/http/retry.ts';
 import { makeWorld } from '../helpers/heroku/make-world.ts';
-import { type PlatformApiOptions, startPlatformApi } from '../helpers/heroku/platform-api.ts';
+import type { PlatformApiOptions } from '../helpers/heroku/platform-api.ts';
+import { startPlatformApi } from '../helpers/heroku/start-platform-api.ts';
 import { serve } from '../helpers/http-server.ts';
 
 const SLUG = { file: '/none', sha256: 'ab'.repeat(32), size: 5, processTypes: { web: 'x' } };

@@ -5,7 +5,7 @@ import { runProgram } from '../../src/cli/program.ts';
 import { runPlan } from '../../src/heroku-import/run-plan.ts';
 import { createFakeHost } from '../cli/fake-host.ts';
 import { makeWorld } from '../helpers/heroku/make-world.ts';
-import { startPlatformApi } from '../helpers/heroku/platform-api.ts';
+import { startPlatformApi } from '../helpers/heroku/start-platform-api.ts';
 import { temporaryFolder } from '../helpers/temp.ts';
 
 const SLUG = { file: '/none', sha256: 'ab'.repeat(32), size: 5_000_000, processTypes: { web: 'node x' } };
@@ -33,7 +33,7 @@ test('a plan is printed for people, and kept as a document', async () => {
     'app-0002  nothing to import                  its release has no slug: nothing was deployed yet',
     '',
     '3 apps: 2 slug to image, no rebuild, 1 nothing to import',
-    expect.stringMatching(/^ {2}5\.0 MB of slugs, 10 secrets$/),
+    expect.stringMatching(/^ {2}5\.0 MB of slugs, 9 secrets$/),
     expect.stringMatching(/^ {2}an import takes about 20 calls \(\d+ left now\), 0\.5 s at least$/),
     '',
     `Plan ${folder}/plan.json`,

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import type { Selection } from '../../src/heroku-import/account.ts';
 import { runPlan } from '../../src/heroku-import/run-plan.ts';
 import { makeWorld, SECRET_MARK } from '../helpers/heroku/make-world.ts';
-import { startPlatformApi } from '../helpers/heroku/platform-api.ts';
+import { startPlatformApi } from '../helpers/heroku/start-platform-api.ts';
 import type { HerokuWorld } from '../helpers/heroku/world.ts';
 import { pipelineEnvironment } from '../helpers/pipeline.ts';
 import { temporaryFolder } from '../helpers/temp.ts';

@@ -51,6 +51,7 @@ export const formationDocument = z.object({
   docker_image: reference.nullish(),
 });
 
+// zod passes over `__proto__`; Heroku takes no name that begins with two of them.
 export const configVars = z.record(z.string(), z.string().nullable());
 
 export const addonDocument = z.object({

@@ -28,6 +28,8 @@ export interface Home {
   readonly facts: Facts;
   /** Where blobs were seen in registries: written down when the home is closed, and not at all where that cannot be. */
   readonly locations: BlobLocations;
+  /** Writes the locations down now: for runs of many builds, which may be killed before their end. */
+  saveLocations(): Promise<void>;
   /** Where files of a moment are made; those of a process that died are swept. */
   readonly temp: TempFiles;
   /** Waits until no other run of this home holds a name, and holds it. Throws STORE_UNWRITABLE. */
@@ -52,6 +54,7 @@ export function openHome(environment: PipelineEnvironment): Home {
     openStore,
     facts: optionalFacts(attempt),
     locations,
+    saveLocations: write,
     temp: homeTempFiles(() => environment.home),
     hold: (name, onWait) => holdName(environment.home, name, { onWait, signal: environment.signal }),
     async close() {
@@ -161,8 +164,10 @@ function rememberedLocations(
     locations,
     async write(): Promise<void> {
       if (sights.size === 0 || !store.isOpen()) return;
+      const news = [...sights.values()];
+      sights.clear();
       await attempt(async ({ locations }) => {
-        for (const { digest, origin, seen } of sights.values()) {
+        for (const { digest, origin, seen } of news) {
           await (seen ? locations.seen(digest, origin) : locations.forget(digest, origin));
         }
       });

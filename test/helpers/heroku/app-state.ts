@@ -60,3 +60,21 @@ export const NO_ACCOUNT: Account = {
   pipelines: new Set(),
   stages: new Map(),
 };
+
+/** The same with a database that is attached to `appState`'s app as DATABASE. */
+export function withDatabase(account: Account): Account {
+  const app = named('shop');
+  const addon = { id: idOf('addon shop'), name: 'postgresql-shop', app };
+  return {
+    ...account,
+    addons: [
+      {
+        ...addon,
+        addon_service: named('heroku-postgresql'),
+        plan: named('heroku-postgresql:essential-0'),
+        config_vars: ['DATABASE_URL'],
+      },
+    ],
+    attachments: [{ id: idOf('attachment'), name: 'DATABASE', app, addon }],
+  };
+}

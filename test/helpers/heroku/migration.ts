@@ -11,7 +11,8 @@ import { makeSlug } from '../slugs.ts';
 import { temporaryFolder } from '../temp.ts';
 import { idOf } from './ids.ts';
 import { makeWorld, type SlugFile, type WorldOptions } from './make-world.ts';
-import { type PlatformApiOptions, startPlatformApi } from './platform-api.ts';
+import type { PlatformApiOptions } from './platform-api.ts';
+import { startPlatformApi } from './start-platform-api.ts';
 import type { HerokuWorld } from './world.ts';
 
 /** A slug that GNU tar and gzip pack, with what Heroku would say of it. Each number gives other bytes. */

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { serve, type TestServer } from '../http-server.ts';
 import { createRateLimit } from './limits.ts';
 import { pageOf } from './ranges.ts';
 import { type Found, findResource } from './resources.ts';
@@ -33,20 +32,21 @@ export interface PlatformApiOptions {
   readonly onDocument?: ((schema: string, document: unknown) => void) | undefined;
 }
 
-export interface PlatformApi {
-  readonly url: string;
+/** Two servers that are not listening yet. */
+export interface PlatformServers {
   readonly slugs: SlugStore;
-  readonly requests: TestServer['requests'];
-  /** How often each path was answered with 2xx. */
   readonly counts: ReadonlyMap<string, number>;
   readonly remaining: () => number;
+  readonly answerSlug: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+  /** @param store where slugs are given out */
+  readonly answerApi: (request: IncomingMessage, response: ServerResponse, store: string) => void;
 }
 
 /**
- * Heroku's Platform API v3 and its slug store, on two loopback ports, for one account: what cannot be had for tests.
- * Only reading is there; every other method is 405, so that an import which writes is found out.
+ * Heroku's Platform API v3 and its slug store for one account: what cannot be had for tests. Only reading is there;
+ * every other method is 405, so that an import which writes is found out.
  */
-export async function startPlatformApi(options: PlatformApiOptions): Promise<PlatformApi> {
+export function createPlatformApi(options: PlatformApiOptions): PlatformServers {
   const clock = options.clock ?? Date.now;
   const limit = createRateLimit({ ...options.rateLimit, clock });
   const counts = new Map<string, number>();
@@ -60,15 +60,13 @@ export async function startPlatformApi(options: PlatformApiOptions): Promise<Pla
     clock,
     life: options.slugLife,
   });
-  const store = await serve((request, response) => slugs.answer(request, response));
-
-  const api = await serve((request, response) => {
+  const answerApi: PlatformServers['answerApi'] = (request, response, store) => {
     const { pathname } = new URL(request.url ?? '/', 'http://api');
     const count = (asked.get(pathname) ?? 0) + 1;
     asked.set(pathname, count);
     const fault = options.fault?.(pathname, count);
-    if (fault === 'cut') return response.destroy();
-    if (fault !== undefined) return response.writeHead(fault.status, fault.headers).end(fault.body);
+    if (fault === 'cut') return void response.destroy();
+    if (fault !== undefined) return void response.writeHead(fault.status, fault.headers).end(fault.body);
     const refused = refusal(request, options);
     if (refused !== undefined) return refuse(response, refused.status, refused.id, refused.message);
     if (pathname === '/account/rate-limits') return send(response, 200, { remaining: limit.remaining });
@@ -83,12 +81,11 @@ export async function startPlatformApi(options: PlatformApiOptions): Promise<Pla
     const found = findResource(pathname, {
       world: options.world(),
       version: versionOf(request) ?? '3',
-      signSlug: (slug) => slugs.sign(slug, store.url),
+      signSlug: (slug) => slugs.sign(slug, store),
     });
     if (answer(found, request, response, options)) counts.set(pathname, (counts.get(pathname) ?? 0) + 1);
-    return undefined;
-  });
-  return { url: api.url, slugs, requests: api.requests, counts, remaining: () => limit.remaining };
+  };
+  return { slugs, counts, remaining: () => limit.remaining, answerSlug: slugs.answer, answerApi };
 }
 
 /** `application/vnd.heroku+json; version=3.sdk`. */
