@@ -14,7 +14,7 @@ import { parseRecipients } from '../../src/rollout/recipient.ts';
 import { sealSecrets } from '../../src/rollout/secrets.ts';
 import { describeWith, onPath } from '../helpers/engines.ts';
 import { makeWorld, SECRET_MARK } from '../helpers/heroku/make-world.ts';
-import { startPlatformApi } from '../helpers/heroku/platform-api.ts';
+import { startPlatformApi } from '../helpers/heroku/start-platform-api.ts';
 import { pipelineEnvironment } from '../helpers/pipeline.ts';
 import { temporaryFolder } from '../helpers/temp.ts';
 
