@@ -21,6 +21,8 @@ export interface Inputs {
   describe(): Promise<string>;
   /** A slug that can be kept as it is, of about so many MB of content. */
   slug(megabytes: number): Promise<string>;
+  /** So many of them that differ. */
+  slugs(count: number, megabytes: number): Promise<readonly string[]>;
   /** A docker-archive as Nix's dockerTools stream it: uncompressed, `<sha256>/layer.tar` first, manifest.json last. */
   dockerArchive(megabytes: number, layers: number): Promise<string>;
   /** A source tree with a Dockerfile and so many small files, a hundred to a folder. */
@@ -49,6 +51,15 @@ export function createInputs(folder: string, log: (line: string) => void): Input
     },
     slug: (megabytes) =>
       kept(`slug-${megabytes}-${VERSION}.tgz`, (path) => writeSlug(path, megabytes * 1_000_000)),
+    async slugs(count, megabytes) {
+      const folder = await kept(`slugs-${count}-${megabytes}-${VERSION}`, async (path) => {
+        await mkdir(path, { recursive: true });
+        for (let number = 0; number < count; number++) {
+          await writeSlug(join(path, `${number}.tgz`), megabytes * 1_000_000, number);
+        }
+      });
+      return Array.from({ length: count }, (_, number) => join(folder, `${number}.tgz`));
+    },
     dockerArchive: (megabytes, layers) =>
       kept(`docker-archive-${megabytes}-${layers}-${VERSION}.tar`, (path) =>
         writeDockerArchive(path, (megabytes * 1_000_000) / layers, layers),
@@ -134,7 +145,7 @@ function entryWriter(tar: Pack, start: string) {
   };
 }
 
-async function writeSlug(path: string, bytes: number): Promise<void> {
+async function writeSlug(path: string, bytes: number, number = 0): Promise<void> {
   const tar = pack();
   // Beyond a few hundred MB nobody wants to wait for one thread.
   const pigz = bytes > 1e9 ? findProgram('pigz') : undefined;
@@ -145,6 +156,7 @@ async function writeSlug(path: string, bytes: number): Promise<void> {
   const written = Promise.all([pipeline(tar, gzip.stdin), pipeline(gzip.stdout, createWriteStream(path))]);
   const entries = entryWriter(tar, './');
   entries.text('app/.profile.d/bench.sh', 'export BENCH=1\n');
+  if (number > 0) entries.text('app/number', `${number}\n`);
   entries.text('app/Procfile', 'web: node server.js\n');
   for await (const file of material(bytes)) await entries.file(`app/${file.name}`, file);
   tar.finalize();

@@ -12,6 +12,7 @@ import { detectionRows } from './rows/detection.ts';
 import { dockerfileRows } from './rows/dockerfile.ts';
 import { imageRows } from './rows/images.ts';
 import { memoryRows } from './rows/memory.ts';
+import { migrationRows } from './rows/migration.ts';
 import { pushMemoryRows } from './rows/push-memory.ts';
 import { regionRows } from './rows/regions.ts';
 import { slugRows } from './rows/slug.ts';
@@ -31,6 +32,7 @@ const GROUPS = {
   'push-memory': pushMemoryRows,
   throttled: throttledRows,
   regions: regionRows,
+  migration: migrationRows,
 };
 
 const { values: flags, positionals } = parseArgs({

@@ -251,6 +251,7 @@ export const ERRORS = {
   MIGRATION_PLAN_INVALID: user('Make the plan anew: `build heroku plan --out DIR --all`.'),
   MIGRATION_BUSY: user('Wait for it, or stop it; `build heroku status DIR` tells how far it is.'),
   MIGRATION_FOLDER_UNUSABLE: user('Name a folder that can be written with --out.'),
+  REPORT_UNWRITABLE: user('Name a file in a folder that is there and can be written with -o.'),
 
   // secrets of a rollout, and of an import
   RECIPIENT_INVALID: usage(

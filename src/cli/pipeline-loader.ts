@@ -1,4 +1,5 @@
 import type { parseImportDestination } from '../heroku-import/import-destinations.ts';
+import type { runReport } from '../heroku-import/report/run-report.ts';
 import type { runImport } from '../heroku-import/run-import.ts';
 import type { runPlan } from '../heroku-import/run-plan.ts';
 import type { runStatus } from '../heroku-import/run-status.ts';
@@ -31,6 +32,7 @@ export interface PipelineLoader {
     parseImportDestination: typeof parseImportDestination;
   }>;
   migrationStatus(): Promise<typeof runStatus>;
+  migrationReport(): Promise<typeof runReport>;
 }
 
 export const pipelineLoader: PipelineLoader = {
@@ -51,4 +53,5 @@ export const pipelineLoader: PipelineLoader = {
     ...(await import('../heroku-import/import-destinations.ts')),
   }),
   migrationStatus: async () => (await import('../heroku-import/run-status.ts')).runStatus,
+  migrationReport: async () => (await import('../heroku-import/report/run-report.ts')).runReport,
 };

@@ -44,6 +44,8 @@ const image = z.object({
 
 const notCarried = z.object({ what: z.string(), why: z.string(), next: z.string() });
 
+const cutOverStep = z.object({ title: z.string(), detail: z.string() });
+
 const appResult = z.object({
   schemaVersion: z.literal(1),
   app: z.string(),
@@ -68,6 +70,8 @@ const appResult = z.object({
   drift: z.array(z.string()).readonly(),
   notCarried: z.array(notCarried).readonly(),
   warnings: z.array(z.string()).readonly(),
+  /** What to do when it moves, in this order; empty for an app that does not. */
+  cutOver: z.array(cutOverStep).readonly().default([]),
   /** RFC 3339, of the import that wrote this. */
   finishedAt: z.string(),
   milliseconds: z.number(),

@@ -5,6 +5,7 @@ import { appDocument } from './api/documents.ts';
 import { type AppConfig, configOf } from './app-config.ts';
 import { type AppResult, readAppResult } from './app-result.ts';
 import { type AppState, readApp } from './app-state.ts';
+import { cutOver } from './cut-over.ts';
 import { driftOf } from './drift.ts';
 import { fingerprint } from './fingerprints.ts';
 import type { ImportRun } from './import-run.ts';
@@ -79,6 +80,7 @@ function nothingOf({ app, id, notCarried, warnings }: AppPlan): Outcome {
     drift: [],
     notCarried,
     warnings,
+    cutOver: [],
   };
 }
 
@@ -87,7 +89,13 @@ async function attemptApp(planned: AppPlan, run: ImportRun, emit: Emit): Promise
   const app = run.apps.get(planned.id) ?? (await api.get(`/apps/${planned.id}`, appDocument));
   const state = await readApp(api, app);
   const now = planApp(state, run.lists);
-  const outcome = { ...nothingOf(now), app: planned.app, release: now.release, drift: driftOf(planned, now) };
+  const outcome = {
+    ...nothingOf(now),
+    app: planned.app,
+    release: now.release,
+    drift: driftOf(planned, now),
+    cutOver: cutOver(state, now, run.lists),
+  };
   if (now.fate !== 'slug') return { ...outcome, status: 'skipped', reason: now.reason };
   const config = configOf(state, now, run.recipients === null ? 'no-secrets' : 'encrypt');
   const print = stateFingerprint(state, fingerprintsOf(state.config, run, app.id), {

@@ -8,7 +8,7 @@ import { migrationPaths } from './migration-folder.ts';
 export async function isStillThere(before: AppResult, run: ImportRun): Promise<boolean> {
   if (before.status !== 'imported' && before.status !== 'unchanged') return false;
   const paths = migrationPaths(run.folder);
-  const files = [paths.rollout(before.app)];
+  const files = [paths.rollout(before.app), paths.project(before.app)];
   if (run.recipients !== null && Object.keys(before.secrets).length > 0)
     files.push(paths.secrets(before.app));
   for (const file of files) {

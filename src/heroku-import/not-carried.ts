@@ -1,6 +1,9 @@
 import type { Stage } from './account.ts';
+import { addonKind } from './addon-table.ts';
+import { addonsInUse } from './addons-in-use.ts';
 import type { Addon, Attachment } from './api/documents.ts';
 import type { AppState } from './app-state.ts';
+import { buildpackFate, buildpackName } from './buildpack-table.ts';
 
 /** Something of an app that an import leaves behind, and what to do about it. */
 export interface NotCarried {
@@ -20,33 +23,39 @@ export interface Surroundings {
 
 /** Everything of an app that has no place in an image or a rollout. */
 export function notCarried(state: AppState, around: Surroundings): readonly NotCarried[] {
-  return [...addonsOf(state, around), ...domainsOf(state), ...othersOf(state, around)];
+  return [
+    ...addonsOf(state, around),
+    ...buildpacksOf(state),
+    ...domainsOf(state),
+    ...othersOf(state, around),
+  ];
 }
 
 function addonsOf(
   state: AppState,
   { addons, attachments, allAttachments }: Surroundings,
 ): readonly NotCarried[] {
-  const ids = [...new Set(attachments.map(({ addon }) => addon.id))];
-  return ids.flatMap((id) => {
-    const addon = addons.find((one) => one.id === id);
-    const attachment = attachments.find((one) => one.addon.id === id);
-    if (attachment === undefined) return [];
-    const others = allAttachments.filter((one) => one.addon.id === id && one.app.id !== state.app.id);
-    const shared = [...new Set(others.map(({ app }) => app.name))];
-    const name = addon === undefined ? attachment.addon.name : `${addon.name} (${addon.plan.name})`;
-    const service = addon?.addon_service.name;
+  return addonsInUse(state.app.id, { addons, attachments, allAttachments }).map(
+    ({ name, plan, service, sharedWith }) => ({
+      what: plan === undefined ? `add-on ${name}` : `add-on ${name} (${plan})`,
+      why:
+        sharedWith.length > 0
+          ? `it stays at Heroku, and ${sharedWith.join(', ')} uses it too: move its data once, for all of them`
+          : 'it stays at Heroku with its data; its variables name where it is and may change any time',
+      next: addonKind(service).next,
+    }),
+  );
+}
+
+function buildpacksOf({ buildpacks }: AppState): readonly NotCarried[] {
+  return buildpacks.flatMap((name) => {
+    const fate = buildpackFate(name);
+    if (fate.kind !== 'without') return [];
     return [
       {
-        what: `add-on ${name}`,
-        why:
-          shared.length > 0
-            ? `it stays at Heroku, and ${shared.join(', ')} uses it too: move its data once, for all of them`
-            : 'it stays at Heroku with its data; its variables name where it is and may change any time',
-        next:
-          service === 'scheduler'
-            ? 'copy its jobs by hand: there is no API that lists them'
-            : 'move the data to a service near the new runtime, then set the variables there',
+        what: `buildpack ${buildpackName(name)}`,
+        why: 'the image has what it made; no Cloud Native buildpack goes on with it in the next build',
+        next: fate.next,
       },
     ];
   });
@@ -65,8 +74,12 @@ function domainsOf(state: AppState): readonly NotCarried[] {
         ? [
             {
               what: `certificate of ${hostname}`,
-              why: 'Heroku never gives out the private key',
-              next: 'have a new one issued',
+              why: acm_status
+                ? 'Automated Certificate Management issued it, and keeps its key'
+                : 'Heroku never gives out the private key',
+              next: acm_status
+                ? 'have the new runtime issue one, by a DNS challenge if it is to be there before the domain moves'
+                : 'install it from where you keep its key, or have a new one issued before the domain moves',
             },
           ]
         : []),
@@ -98,7 +111,7 @@ function othersOf(state: AppState, { stage }: Surroundings): readonly NotCarried
           {
             what: `pipeline ${stage.pipeline} (${stage.stage})`,
             why: 'promoting is deploying the same digest elsewhere',
-            next: `import the pipeline's other apps too, and deploy by digest`,
+            next: `import the pipeline's other apps too, and deploy by digest; its review apps and their app.json, its test runs (Heroku CI) and its GitHub connection are for your own CI`,
           },
         ]),
     ...(app.space
@@ -106,7 +119,7 @@ function othersOf(state: AppState, { stage }: Surroundings): readonly NotCarried
           {
             what: `private space ${app.space.name}`,
             why: 'networks are not images',
-            next: 'set up the network first',
+            next: 'set up the network first: peerings, VPN, trusted ranges, the addresses it goes out with, and who may reach the app',
           },
         ]
       : []),
@@ -115,7 +128,22 @@ function othersOf(state: AppState, { stage }: Surroundings): readonly NotCarried
       .map((name) => ({
         what: `feature ${name}`,
         why: "it is a feature of Heroku's routers and dynos",
-        next: 'look for its like at the new runtime',
+        next: FEATURES[name] ?? 'look for its like at the new runtime',
       })),
   ];
 }
+
+/** What stands in for a feature of Heroku's (`heroku features`, `heroku labs`). */
+const FEATURES: Readonly<Record<string, string>> = {
+  'http-session-affinity': 'turn on sticky sessions at the new load balancer, or keep sessions elsewhere',
+  preboot: 'the new release begins before the old one ends where the rollout has the strategy rolling',
+  'http-end-to-end-encryption': 'the process speaks TLS itself: carry that out at the new load balancer',
+  'http-shard-header': 'the app reads a header of routers that are not there any more: look for X-Heroku-',
+  'runtime-heroku-metrics':
+    "measure at the new runtime; the agent's variables (HEROKU_METRICS_URL) are not there",
+  'log-runtime-metrics': "the new runtime's own metrics take the place of log lines",
+  'runtime-new-layer-extract': 'nothing: how slugs are unpacked does not matter to an image',
+  'spaces-dns-discovery':
+    'processes find each other by the internal DNS of the new runtime, under other names',
+  'build-in-app-dir': 'nothing: an image is built where it runs',
+};

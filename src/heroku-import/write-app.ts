@@ -6,6 +6,7 @@ import type { AppConfig } from './app-config.ts';
 import type { AppImage } from './app-result.ts';
 import { rolloutOf } from './app-rollout.ts';
 import type { AppState } from './app-state.ts';
+import { dayAfter } from './day-after.ts';
 import { versionOf } from './fingerprints.ts';
 import type { ImportRun } from './import-run.ts';
 import { migrationPaths, SECRETS_FILE, writeDocument, writeWhole } from './migration-folder.ts';
@@ -49,4 +50,7 @@ export async function writeApp(
     previous: await readRollout(paths.rollout(name)),
   });
   await writeDocument(paths.rollout(name), rollout);
+  const [image] = images;
+  const user = images.length === 1 ? (image?.user ?? null) : null;
+  await writeWhole(paths.project(name), dayAfter({ state, plan: now, user }));
 }

@@ -4,6 +4,9 @@ import type { Sourced } from './sourced.ts';
 /** A project's file of our own. */
 export const DOGWOOD_TOML = 'dogwood.toml';
 
+/** A user whom every runtime understands: names mean something in one image only. */
+export const NUMERIC_USER = /^(?:0|[1-9]\d{0,8})(?::(?:0|[1-9]\d{0,8}))?$/;
+
 /** A port range or a single port. */
 export interface ServicePort {
   readonly port: number | { readonly start: number; readonly end: number };
@@ -85,6 +88,8 @@ export interface Project {
   readonly base?: Sourced<string> | undefined;
   /** A slug's stack. */
   readonly stack?: Sourced<string> | undefined;
+  /** Whom an image of buildpacks runs as, `UID[:GID]`. */
+  readonly user?: Sourced<string> | undefined;
   /** Attribute of a Nix image. */
   readonly attribute?: Sourced<string> | undefined;
   readonly shellBuild?: Sourced<ShellBuild> | undefined;

@@ -80,6 +80,7 @@ export function createFakeHost(options: FakeHostOptions) {
       planMigration: notGiven,
       importApps: notGiven,
       migrationStatus: notGiven,
+      migrationReport: notGiven,
       ...options.pipeline,
     },
   };

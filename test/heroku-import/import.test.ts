@@ -1,7 +1,8 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
+import { parseDogwoodToml } from '../../src/plan/files/dogwood-toml.ts';
 import type { Oddity } from '../helpers/heroku/make-world.ts';
 import { deploy, makeSlugFile, slugFileOf, startMigration } from '../helpers/heroku/migration.ts';
 import { temporaryFolder } from '../helpers/temp.ts';
@@ -76,6 +77,27 @@ test('what is odd about an app is its own result, and the others are imported', 
   ]);
   expect(await migration.result('app-0002')).toMatchObject({ code: 'SLUG_CHECKSUM' });
   expect(migration.registry.repository('heroku/app-0002').tags.size).toBe(0);
+});
+
+test('the day after and the cut-over are written; a missing file is written again', async () => {
+  const migration = await startMigration({ apps: 1 });
+  await migration.run();
+  const written = await migration.read('app-0000', 'dogwood.toml');
+  expect(parseDogwoodToml(written)).toMatchObject({
+    user: { value: '20001:20001' },
+    buildpacks: [{ value: 'heroku/nodejs' }],
+    processes: { web: { value: 'bin/web' }, rake: { value: 'bin/rake' } },
+    release: { value: { command: 'bin/release' } },
+  });
+  const { cutOver } = await migration.result('app-0000');
+  expect(cutOver.map(({ title }: { title: string }) => title)).toContain(
+    'Move the data of postgresql-app-0000',
+  );
+  await rm(join(migration.folder, 'apps/app-0000/dogwood.toml'));
+  expect((await migration.run()).document.totals.imported).toBe(1);
+  expect(await migration.read('app-0000', 'dogwood.toml')).toBe(written);
+  expect((await migration.run()).document.totals.unchanged).toBe(1);
+  expect((await migration.result('app-0000')).cutOver).toEqual(cutOver);
 });
 
 test('an address that has expired is asked for anew', async () => {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { isProcessType } from '../procfile.ts';
-import { DOGWOOD_TOML, type Project } from '../project.ts';
+import { DOGWOOD_TOML, NUMERIC_USER, type Project } from '../project.ts';
 import type { Sourced } from '../sourced.ts';
 import { projectFile, readToml } from './document.ts';
 import { projectRegions } from './regions.ts';
@@ -35,6 +35,7 @@ const schema = z.strictObject({
   buildpacks: z.array(text).default([]),
   base: text.optional(),
   stack: text.optional(),
+  user: text.regex(NUMERIC_USER, 'a user is UID or UID:GID, in numbers').optional(),
   attribute: text.optional(),
   build: z.strictObject({ command: text, shell: path.optional(), output: path }).optional(),
   processes: z
@@ -118,6 +119,7 @@ export function parseDogwoodToml(content: string): Partial<Project> {
     buildpacks: rest.buildpacks.map(sourced),
     base: maybe(rest.base),
     stack: maybe(rest.stack),
+    user: maybe(rest.user),
     attribute: maybe(rest.attribute),
     shellBuild: maybe(build && { command: build.command, shell: build.shell ?? null, output: build.output }),
     processes: Object.fromEntries(commands.map(([name, { command }]) => [name, sourced(command)])),
