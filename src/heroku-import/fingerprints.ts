@@ -23,6 +23,11 @@ export async function openFingerprintKey(
   return (await readKey(path)) ?? (await makeKey(path, await random(KEY_BYTES)));
 }
 
+/** The key there is, or one that nothing will be recognised by: for who only looks. Throws FINGERPRINT_KEY_*. */
+export async function borrowFingerprintKey(path: string): Promise<FingerprintKey> {
+  return (await readKey(path)) ?? (randomBytes(KEY_BYTES) as Uint8Array as FingerprintKey);
+}
+
 /**
  * Says of a value whether it is the same as before, and nothing else: keyed, since many a secret can be guessed.
  * HMAC-SHA256 in hex over app, name and value, so that equal secrets of two apps do not look equal.

@@ -14,7 +14,7 @@ import { readAccountLists } from './account.ts';
 import { appDocument } from './api/documents.ts';
 import { type OpenedHeroku, openHeroku } from './api/open.ts';
 import { type AppResult, readAppResult } from './app-result.ts';
-import { openFingerprintKey } from './fingerprints.ts';
+import { borrowFingerprintKey, openFingerprintKey } from './fingerprints.ts';
 import { importApp } from './import-app.ts';
 import { type ImportDestination, requireDifferent } from './import-destinations.ts';
 import { oneByOne, weightLimit } from './import-limits.ts';
@@ -63,9 +63,8 @@ export async function runImport(
   const recipients = options.recipients === null ? null : await parseRecipients(options.recipients);
   requireSecretsChoice(plan.apps, { recipients: recipients ?? [], noSecrets: recipients === null });
   const paths = migrationPaths(options.folder);
-  const lock = await takeFolder(options.folder, environment.signal);
+  const lock = options.isDryRun ? undefined : await takeFolder(options.folder, environment.signal);
   try {
-    await sweepFolder(options.folder);
     const progress = createImportProgress(plan.apps, environment);
     const heroku = openHeroku({ ...options, onWait: progress.waited }, environment);
     try {
@@ -86,15 +85,17 @@ export async function runImport(
       heroku.close();
     }
   } finally {
-    lock.release();
+    lock?.release();
   }
 }
 
-/** Throws MIGRATION_BUSY. */
+/** For one import at a time; what one that was killed had begun to write is removed. Throws MIGRATION_BUSY. */
 async function takeFolder(folder: string, signal: AbortSignal): Promise<FileLock> {
   try {
     // Not at the first try only: `status` holds it for a moment, to see whether somebody does.
-    return await lockFile(migrationPaths(folder).lock, signal, LOCK_MS);
+    const lock = await lockFile(migrationPaths(folder).lock, signal, LOCK_MS);
+    await sweepFolder(folder);
+    return lock;
   } catch (cause) {
     if (!(cause instanceof DogwoodError) || cause.code !== 'STORE_BUSY') throw cause;
     throw new DogwoodError('MIGRATION_BUSY', `another import is at work in ${folder}`, { cause });
@@ -110,7 +111,7 @@ async function openRun(
   const [lists, apps, key] = await Promise.all([
     readAccountLists(api),
     api.list('/apps', appDocument),
-    openFingerprintKey(migrationPaths(options.folder).key),
+    (options.isDryRun ? borrowFingerprintKey : openFingerprintKey)(migrationPaths(options.folder).key),
   ]);
   return {
     importer,
