@@ -52,7 +52,7 @@ function refusal(text: string): DogwoodError | undefined {
   if (/^age-secret-key-/i.test(text)) {
     return invalid(
       'a secret key was given where a recipient (a public key) belongs',
-      'It may be in the history of your shell and in the list of processes now: make a new key, and give what `age-keygen -y KEYFILE` prints.',
+      'Make a new key, for this one is in the history of your shell now (and in a log of npm, with npx); give what `age-keygen -y KEYFILE` prints.',
     );
   }
   if (/^(?:ssh-|ecdsa-|sk-)/.test(text)) {
