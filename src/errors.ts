@@ -238,6 +238,9 @@ export const ERRORS = {
     403,
   ),
   HEROKU_NOT_FOUND: user('Check the name; `heroku apps --all` lists what the account can see.', 404),
+  HEROKU_NO_SLUG: user(
+    'Apps on the container stack and on Fir have images instead; `build heroku import` takes those.',
+  ),
   HEROKU_RATE_LIMITED: infra('The account has used up its calls; some come back every minute.'),
   HEROKU_UNREACHABLE: infra('Check that api.heroku.com, or the host named, answers from this machine.'),
   HEROKU_TLS: infra(

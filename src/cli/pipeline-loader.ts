@@ -1,4 +1,5 @@
 import type { parseImportDestination } from '../heroku-import/import-destinations.ts';
+import type { openHerokuApp } from '../heroku-import/open-app.ts';
 import type { runReport } from '../heroku-import/report/run-report.ts';
 import type { runImport } from '../heroku-import/run-import.ts';
 import type { runPlan } from '../heroku-import/run-plan.ts';
@@ -27,6 +28,7 @@ export interface PipelineLoader {
   removeImages(): Promise<typeof removeImages>;
   serveImages(): Promise<typeof serveImages>;
   planMigration(): Promise<typeof runPlan>;
+  openHerokuApp(): Promise<typeof openHerokuApp>;
   importApps(): Promise<{
     runImport: typeof runImport;
     parseImportDestination: typeof parseImportDestination;
@@ -48,6 +50,7 @@ export const pipelineLoader: PipelineLoader = {
   removeImages: async () => (await import('../pipeline/images.ts')).removeImages,
   serveImages: async () => (await import('../pipeline/serve-images.ts')).serveImages,
   planMigration: async () => (await import('../heroku-import/run-plan.ts')).runPlan,
+  openHerokuApp: async () => (await import('../heroku-import/open-app.ts')).openHerokuApp,
   importApps: async () => ({
     ...(await import('../heroku-import/run-import.ts')),
     ...(await import('../heroku-import/import-destinations.ts')),

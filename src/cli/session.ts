@@ -171,6 +171,13 @@ function createEnvironment(
     },
     mirrors: config.mirrors,
     insecureRegistries: [...(flags.insecureRegistry ?? []), ...config.insecureRegistries],
+    openHerokuApp: async (app, environment) => {
+      const [{ findHerokuAccess }, openHerokuApp] = await Promise.all([
+        import('./commands/heroku/access.ts'),
+        host.pipeline.openHerokuApp(),
+      ]);
+      return await openHerokuApp(app, await findHerokuAccess(host, {}), environment);
+    },
     clock: host.clock,
     ...run,
   };

@@ -78,7 +78,7 @@ export async function readApp(api: HerokuApi, app: HerokuApp): Promise<AppState>
 }
 
 /** The release that runs: not the newest, which may have failed, and not the newest with a slug (heroku.md section 3). */
-async function currentRelease(api: HerokuApi, path: string): Promise<Release | undefined> {
+export async function currentRelease(api: HerokuApi, path: string): Promise<Release | undefined> {
   const newest = await api.list(`${path}/releases`, releaseDocument, { range: RELEASES });
   const current = newest.find((release) => release.current);
   if (current !== undefined || newest.length < 20) return current;

@@ -6,6 +6,7 @@ import type { BuildResult } from '../plan/result.ts';
 import { describeBuilt } from './describe.ts';
 import { chosenBuilder, detect } from './detect.ts';
 import { makeImage } from './make-image.ts';
+import { openRequest } from './open-request.ts';
 import { asksProject, isOwnTree, ownRegions } from './places/destinations.ts';
 import { openPlaces } from './places/open-places.ts';
 import { planContext } from './plan.ts';
@@ -44,10 +45,12 @@ export async function runBuild(
   }
 }
 
-async function build(request: BuildRequest, session: Session, progress: Progress): Promise<BuildResult> {
+async function build(wanted: BuildRequest, session: Session, progress: Progress): Promise<BuildResult> {
   const { clock, emit, logger } = session.environment;
   const start = clock();
-  const [{ source, asked }] = await progress.step('source', () => openSourceAndPlaces(request, session));
+  const [{ source, request, asked }] = await progress.step('source', () =>
+    openSourceAndPlaces(wanted, session),
+  );
   const context = planContext(session, request);
   const [builder, detectTime] = await progress.step('detect', async () =>
     chosenBuilder(await detect(source, request, builders, context), builders, source),
@@ -77,9 +80,9 @@ async function build(request: BuildRequest, session: Session, progress: Progress
 }
 
 /** Places as soon as they are known: a destination that cannot be is found before any work is done. */
-async function openSourceAndPlaces(request: BuildRequest, session: Session) {
-  const before = asksProject(request) ? undefined : await openPlaces(request, session);
-  const source = await session.openSource(request.source);
-  if (before !== undefined || isOwnTree(source)) return { source, asked: before };
-  return { source, asked: await openPlaces(request, session) };
+async function openSourceAndPlaces(wanted: BuildRequest, session: Session) {
+  const before = asksProject(wanted) ? undefined : await openPlaces(wanted, session);
+  const { source, request } = await openRequest(wanted, session);
+  if (before !== undefined || isOwnTree(source)) return { source, request, asked: before };
+  return { source, request, asked: await openPlaces(request, session) };
 }

@@ -9,6 +9,7 @@ import type { Source } from '../source/source.ts';
 import { chosenBuilder, detect } from './detect.ts';
 import { imageArchiveMembers, openImageSource } from './image-archive.ts';
 import { onceEach } from './once.ts';
+import { openRequest } from './open-request.ts';
 import { asksProject, buildDestinations, ownRegions } from './places/destinations.ts';
 import { parseImageName } from './places/image-name.ts';
 import type { OpenedImage } from './places/open-image.ts';
@@ -38,9 +39,9 @@ export interface PlannedDestination {
 }
 
 /** What would be built and why; builds nothing. Throws DogwoodError, also for what is the user's fault. */
-export function planBuild(request: BuildRequest, environment: PipelineEnvironment): Promise<PlanDocument> {
+export function planBuild(asked: BuildRequest, environment: PipelineEnvironment): Promise<PlanDocument> {
   return withSession(environment, async (session) => {
-    const source = await session.openSource(request.source);
+    const { source, request } = await openRequest(asked, session);
     const context = planContext(session, request);
     const detection = await detect(source, request, builders, context);
     const plan = await chosenBuilder(detection, builders, source).plan(source, request, context);

@@ -54,7 +54,7 @@ export async function openSource(text: string, environment: SourceEnvironment): 
   if (address !== undefined) return fetchSource(address, environment);
   if (/^https?:\/\//.test(text)) return openRemote(text, environment);
   if (text.startsWith('heroku:')) {
-    throw new DogwoodError('SOURCE_UNSUPPORTED', 'this version cannot read heroku sources', {
+    throw new DogwoodError('SOURCE_UNSUPPORTED', 'nobody here can ask Heroku', {
       hint: 'Hand over a slug, an image archive or an image with its transport.',
     });
   }

@@ -78,6 +78,7 @@ export function createFakeHost(options: FakeHostOptions) {
       removeImages: notGiven,
       serveImages: notGiven,
       planMigration: notGiven,
+      openHerokuApp: notGiven,
       importApps: notGiven,
       migrationStatus: notGiven,
       migrationReport: notGiven,

@@ -4,7 +4,7 @@ import { parseImageName } from './image-name.ts';
 
 /**
  * What an app is called after its source, as a part of an image's name: `app.tgz` is `app`, and so are `oci:app:v1`
- * and standard input; `.` is called like the folder.
+ * and standard input; `.` is called like the folder, and `heroku:app` like the app.
  */
 export function appName(source: string): string {
   return cleaned(nameOf(source));
@@ -34,6 +34,7 @@ function nameOf(source: string): string {
     if (image.transport === 'registry') return lastPart(image.reference.repository);
     return lastPart('path' in image ? image.path : image.name.replace(/(?::[^/]*|@.*)$/, ''));
   }
+  if (source.startsWith('heroku:')) return source.slice('heroku:'.length);
   if (/^https?:\/\//.test(source))
     return lastPart(source.replace(/^https?:\/\/[^/]*/, '').replace(/[?#].*$/, ''));
   const path = source.replace(/[?#].*$/, '');

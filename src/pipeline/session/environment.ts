@@ -2,9 +2,17 @@ import type { Readable } from 'node:stream';
 import type { Logger } from '../../log.ts';
 import type { NetworkSettings } from '../../net/settings.ts';
 import type { Emit } from '../../plan/events.ts';
+import type { SlugMetadata } from '../../plan/request.ts';
 import type { CredentialPlace } from '../../registry/auth/credential-document.ts';
+import type { ArchiveSource } from '../../source/source.ts';
 
 /** Everything a pipeline run needs from the program around it; main.ts fills it in, tests bring their own. */
+/** An app's slug, and what its platform says of it. */
+export interface OpenedApp {
+  readonly source: ArchiveSource;
+  readonly slug: SlugMetadata;
+}
+
 export interface PipelineEnvironment {
   /** `$DOGWOOD_HOME`: the local store and what earlier runs found out. */
   readonly home: string;
@@ -26,6 +34,10 @@ export interface PipelineEnvironment {
   readonly mirrors: Readonly<Record<string, readonly string[]>>;
   /** Registry hosts that may be spoken to in plain HTTP (`--insecure-registry`). */
   readonly insecureRegistries: readonly string[];
+  /** Opens `heroku:APP`; absent where nobody can ask Heroku. A port: who asks Heroku stands above the pipeline. */
+  readonly openHerokuApp?:
+    | ((app: string, environment: PipelineEnvironment) => Promise<OpenedApp>)
+    | undefined;
   /** Milliseconds, monotonic. */
   readonly clock: () => number;
   readonly emit: Emit;

@@ -82,18 +82,25 @@ export interface MigrationOptions extends Omit<WorldOptions, 'slugs'> {
   /** Changes what `makeWorld` made. */
   readonly change?: ((world: HerokuWorld) => HerokuWorld) | undefined;
   readonly api?: Partial<PlatformApiOptions> | undefined;
+  readonly token?: string | undefined;
 }
 
 /** An account, a registry in this process, a folder with its plan: everything for an import but the import. */
-export async function startMigration({ slugs, change, api: apiOptions, ...options }: MigrationOptions) {
+export async function startMigration({
+  slugs,
+  change,
+  api: apiOptions,
+  token = 'a-token',
+  ...options
+}: MigrationOptions) {
   const files = slugs ?? [await makeSlugFile(1), await makeSlugFile(2)];
   let world = makeWorld({ ...options, slugs: files });
   world = change?.(world) ?? world;
-  const api = await startPlatformApi({ world: () => world, token: 'a-token', ...apiOptions });
+  const api = await startPlatformApi({ world: () => world, token, ...apiOptions });
   const registry = await quirkRegistry();
   const folder = join(await temporaryFolder(), 'migration');
   const home = await temporaryFolder();
-  const base = { address: api.url, token: 'a-token', now: () => new Date(1_800_000_000_000) };
+  const base = { address: api.url, token, now: () => new Date(1_800_000_000_000) };
   const selection = { all: true, teams: [], pipelines: [], apps: [] };
   await runPlan({ ...base, folder, selection }, pipelineEnvironment(home));
   const read = async (app: string, file: string): Promise<string> =>
