@@ -53,7 +53,7 @@ export async function importApp(planned: AppPlan, run: ImportRun, emit: Emit): P
     const error = asDogwoodError(thrown);
     if (ENDS_THE_RUN.has(error.code)) throw error;
     if (planned.fate === 'closed' && CLOSED.has(error.code)) {
-      return finish({ ...nothing, status: 'skipped', reason: error.message });
+      return finish({ ...nothing, status: 'skipped', reason: planned.reason });
     }
     return finish({ ...nothing, status: 'failed', reason: error.message, code: error.code });
   }

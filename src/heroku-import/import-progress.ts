@@ -34,6 +34,10 @@ export function createImportProgress(
       const message = `goes on with the import that began ${since}: ${finished.size} of ${apps.length} apps are done`;
       emit({ type: 'note', step: 'build', message });
     },
+    interrupted: (): void => {
+      const message = `${done} of ${apps.length} apps are done; the same command goes on from there`;
+      emit({ type: 'note', step: 'build', message });
+    },
     waited: (milliseconds: number): void => {
       waited += milliseconds;
     },

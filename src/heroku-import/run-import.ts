@@ -180,7 +180,10 @@ async function importAll(
     };
     // All come to their end before a failure of the whole is told: nothing runs on.
     const settled = await Promise.allSettled(apps.map((app) => limit(unlessFailed, app)));
-    if (failure !== undefined) throw failure.reason;
+    if (failure !== undefined) {
+      progress.interrupted();
+      throw failure.reason;
+    }
     await write({ event: 'run-finished' });
     return settled.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
   } finally {

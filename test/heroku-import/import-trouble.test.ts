@@ -45,11 +45,14 @@ test('an import that is called off goes on where it was', async () => {
   const environment = pipelineEnvironment(migration.home, {
     signal: stop.signal,
     emit: (event) => {
+      environment.events.push(event);
       done += event.type === 'task' && event.state === 'finished' ? 1 : 0;
       if (done === 2) stop.abort(new DogwoodError('CANCELLED', 'stopped'));
     },
   });
   await expect(migration.run({ concurrency: 1 }, environment)).rejects.toMatchObject({ code: 'CANCELLED' });
+  const notes = environment.events.flatMap((event) => (event.type === 'note' ? event.message : []));
+  expect(notes.at(-1)).toBe('2 of 6 apps are done; the same command goes on from there');
   const before = migration.api.requests.length;
   const { document } = await migration.run({ concurrency: 1 });
   expect(document.totals.imported).toBe(6);

@@ -109,6 +109,11 @@ describeWith(['gnutar', 'registry'], `${APPS} apps into a real registry`, () => 
       folder,
       home,
       said,
+      async show(...words: readonly string[]) {
+        const { exitCode, stdout, stderr } = await command(...words);
+        expect([exitCode, stdout === ''], stderr).toEqual([0, false]);
+        return stdout;
+      },
       run() {
         const child = command('import', folder, ...flags, '--progress', 'json');
         child.then(({ stdout, stderr }) => said.push(stdout, stderr));
@@ -147,7 +152,10 @@ describeWith(['gnutar', 'registry'], `${APPS} apps into a real registry`, () => 
       uploadedBytes: 0,
     });
 
-    for (const { folder, home, said } of [calm, rough]) {
+    for (const { folder, home, said, show } of [calm, rough]) {
+      said.push(await show('status', folder, '--json'));
+      for (const format of ['html', 'csv', 'json'])
+        said.push(await show('report', folder, '--format', format));
       expect(said.join('\n')).not.toContain(SECRET_MARK);
       expect(said.join('\n')).not.toContain(TOKEN);
       for (const place of [folder, home, registry.storage]) {
