@@ -138,12 +138,9 @@ async function putBlob(
   const host = registryHost(repository.registry);
   const key = `${host}/${repository.repository}@${digest}`;
   const anywhere = `${host}@${digest}`;
-  const before = client.uploads.get(key) === undefined ? client.uploads.get(anywhere) : undefined;
-  if (before !== undefined)
-    await unlessAborted(
-      before.catch(() => undefined),
-      options.signal,
-    );
+  const elsewhere = client.uploads.has(key) ? undefined : client.uploads.get(anywhere);
+  const settled = elsewhere?.catch(() => undefined);
+  if (settled !== undefined) await unlessAborted(settled, options.signal);
   for (let other = client.uploads.get(key); other !== undefined; other = client.uploads.get(key)) {
     // Its failure may be its own (a broken source, an abort): then it is our turn.
     const first = await unlessAborted(

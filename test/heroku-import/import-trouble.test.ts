@@ -153,3 +153,16 @@ test('what a killed import had begun to write is swept away', async () => {
   await migration.run();
   await expect(readFile(torn)).rejects.toMatchObject({ code: 'ENOENT' });
 });
+
+test('a token that is taken back in the middle stops the run at once', async () => {
+  const migration = await startMigration({
+    apps: 30,
+    api: {
+      fault: (path, count) => (/releases$/.test(path) && count > 1 ? { status: 401, body: '{}' } : undefined),
+    },
+  });
+  const before = migration.api.requests.length;
+  await expect(migration.run({ concurrency: 2 })).rejects.toMatchObject({ code: 'HEROKU_UNAUTHORIZED' });
+  // Five lists, and the apps that were under way.
+  expect(migration.api.requests.length - before).toBeLessThan(5 + 4);
+});

@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { parseDogwoodToml } from '../../src/plan/files/dogwood-toml.ts';
 import type { Oddity } from '../helpers/heroku/make-world.ts';
 import { deploy, makeSlugFile, slugFileOf, startMigration } from '../helpers/heroku/migration.ts';
+import { pipelineEnvironment } from '../helpers/pipeline.ts';
 import { temporaryFolder } from '../helpers/temp.ts';
 
 test('every app with a slug becomes an image, named after it and its release', async () => {
@@ -144,3 +145,31 @@ async function packHostile(): Promise<string> {
   ]);
   return join(folder, 'slug.tgz');
 }
+
+test('another machine reads a slug that the registry has, but does not send it again', async () => {
+  const migration = await startMigration({ apps: 1 });
+  await migration.run();
+  migration.registry.forget();
+  const elsewhere = await temporaryFolder();
+  await rm(join(migration.folder, 'apps'), { recursive: true });
+  const { document } = await migration.run({}, pipelineEnvironment(elsewhere));
+  const [slug] = migration.files;
+  expect(document.totals).toMatchObject({ imported: 1, slugBytesRead: slug?.size, uploadedBytes: 0 });
+  expect(migration.registry.receivedBytes()).toBe(0);
+});
+
+test('an image that is gone from the registry, or a tag that was moved, is set right', async () => {
+  const migration = await startMigration({ apps: 2 });
+  await migration.run();
+  const [first, second] = ['app-0000', 'app-0001'].map((app) =>
+    migration.registry.repository(`heroku/${app}`),
+  );
+  const digest = first?.tags.get('v2') ?? '';
+  first?.tags.clear();
+  first?.manifests.clear();
+  second?.tags.set('v2', `sha256:${'0'.repeat(64)}`);
+  const { document } = await migration.run();
+  expect(document.totals).toMatchObject({ imported: 2, slugBytesRead: 0 });
+  expect(first?.tags.get('v2')).toBe(digest);
+  expect(second?.manifests.has(second.tags.get('v2') ?? '')).toBe(true);
+});
