@@ -120,10 +120,7 @@ async function existingManifest(
   return { descriptor: { mediaType, digest, size: found }, outcome: 'existing' };
 }
 
-/**
- * Puts a blob unless the same one is on its way already; then waits for that one. One that is on its way to another
- * repository of the registry is waited for as well, once: when it is there it can be mounted.
- */
+/** Puts a blob unless the same one is on its way already; then waits for that one. */
 async function putBlob(
   client: RegistryClient,
   repository: Repository,
@@ -135,12 +132,7 @@ async function putBlob(
   const start = () => uploadBlob({ client, repository, content, expected, options });
   if (digest === undefined) return await start();
   // The registry is part of the key: the same name in two registries is two places (moby#22854).
-  const host = registryHost(repository.registry);
-  const key = `${host}/${repository.repository}@${digest}`;
-  const anywhere = `${host}@${digest}`;
-  const elsewhere = client.uploads.has(key) ? undefined : client.uploads.get(anywhere);
-  const settled = elsewhere?.catch(() => undefined);
-  if (settled !== undefined) await unlessAborted(settled, options.signal);
+  const key = `${registryHost(repository.registry)}/${repository.repository}@${digest}`;
   for (let other = client.uploads.get(key); other !== undefined; other = client.uploads.get(key)) {
     // Its failure may be its own (a broken source, an abort): then it is our turn.
     const first = await unlessAborted(
@@ -151,12 +143,10 @@ async function putBlob(
   }
   const own = start();
   client.uploads.set(key, own);
-  if (!client.uploads.has(anywhere)) client.uploads.set(anywhere, own);
   try {
     return await own;
   } finally {
     client.uploads.delete(key);
-    if (client.uploads.get(anywhere) === own) client.uploads.delete(anywhere);
   }
 }
 
