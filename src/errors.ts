@@ -241,6 +241,13 @@ export const ERRORS = {
   HEROKU_NO_SLUG: user(
     'Apps on the container stack and on Fir have images instead; `build heroku import` takes those.',
   ),
+  HEROKU_REGISTRY_UNKNOWN: user(
+    "Name the registry of container-stack apps with --heroku-registry: the API that was named is not Heroku's own.",
+  ),
+  HEROKU_IMAGE_GONE: user(
+    'Push and release it at Heroku once more (`heroku container:push`), then import again.',
+    404,
+  ),
   HEROKU_RATE_LIMITED: infra('The account has used up its calls; some come back every minute.'),
   HEROKU_UNREACHABLE: infra('Check that api.heroku.com, or the host named, answers from this machine.'),
   HEROKU_TLS: infra(

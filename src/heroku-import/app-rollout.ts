@@ -9,7 +9,7 @@ import type { AppImage } from './app-result.ts';
 import type { AppState } from './app-state.ts';
 import { dynoSize } from './dyno-sizes.ts';
 import { SECRETS_FILE } from './migration-folder.ts';
-import type { AppPlan, ProcessPlan } from './plan-document.ts';
+import type { AppPlan, Fate, ProcessPlan } from './plan-document.ts';
 
 export interface RolloutParts {
   readonly state: AppState;
@@ -56,7 +56,7 @@ function contentOf({ plan, images, config, versions, sealed }: RolloutParts): Co
   return {
     image: imageOf(main),
     processes: Object.fromEntries(
-      services.map((process) => [process.name, processOf(process, images, main, config)]),
+      services.map((process) => [process.name, processOf(process, plan.fate, images, main, config)]),
     ),
     services: services
       .filter(({ name }) => name === 'web')
@@ -127,6 +127,7 @@ function imageOf({ digest, mediaType, size, platforms, references }: AppImage): 
 
 function processOf(
   { name, replicas, dynoSize: sizeName }: ProcessPlan,
+  fate: Fate,
   images: readonly AppImage[],
   main: AppImage,
   { processEnv }: AppConfig,
@@ -138,7 +139,7 @@ function processOf(
   return {
     ...(own !== undefined && { image: imageOf(own) }),
     // An image of its own has its own command; the slug's launcher takes the process type.
-    ...(own === undefined && { args: [name] }),
+    ...(own === undefined && startOf(name, fate)),
     // A name means something in the image only.
     ...(user !== null && /^\d+(?::\d+)?$/.test(user) && { user }),
     replicas,
@@ -147,6 +148,11 @@ function processOf(
     stop: { signal: 'SIGTERM', timeout: STOP_TIMEOUT },
     ...(Object.keys(env).length > 0 && { env }),
   };
+}
+
+/** Buildpacks have made the image of a Fir app, with a program per process type (buildpacks spec, platform.md). */
+function startOf(name: string, fate: Fate): Pick<RolloutProcess, 'command' | 'args'> {
+  return fate === 'fir' ? { command: [`/cnb/process/${name}`] } : { args: [name] };
 }
 
 function regionsOf({ references }: AppImage): NonNullable<Rollout['regions']> {

@@ -8,6 +8,7 @@ import { type AppState, readApp } from './app-state.ts';
 import { cutOver } from './cut-over.ts';
 import { driftOf } from './drift.ts';
 import { fingerprint } from './fingerprints.ts';
+import { importContainer, importFir } from './import-copied.ts';
 import type { ImportRun } from './import-run.ts';
 import { type ImportedImages, importSlug } from './import-slug.ts';
 import { isStillThere } from './import-unchanged.ts';
@@ -59,6 +60,9 @@ export async function importApp(planned: AppPlan, run: ImportRun, emit: Emit): P
   }
 }
 
+/** Bytes. */
+const USUAL_BYTES = 200 * 1024 ** 2;
+
 /** Every other app would fail of the same. */
 const ENDS_THE_RUN: ReadonlySet<string> = new Set(['HEROKU_UNAUTHORIZED', 'HEROKU_TWO_FACTOR']);
 const CLOSED: ReadonlySet<string> = new Set(['HEROKU_FORBIDDEN', 'HEROKU_NOT_FOUND']);
@@ -96,7 +100,7 @@ async function attemptApp(planned: AppPlan, run: ImportRun, emit: Emit): Promise
     drift: driftOf(planned, now),
     cutOver: cutOver(state, now, run.lists),
   };
-  if (now.fate !== 'slug') return { ...outcome, status: 'skipped', reason: now.reason };
+  if (!isMoved(now, run)) return { ...outcome, status: 'skipped', reason: now.reason };
   const config = configOf(state, now, run.recipients === null ? 'no-secrets' : 'encrypt');
   const print = stateFingerprint(state, fingerprintsOf(state.config, run, app.id), {
     destinations: run.importer.destinations,
@@ -124,7 +128,7 @@ interface Move {
 
 /** Its images first, then its documents: what is written names nothing that is not there. */
 async function moveApp({ state, now, config, known }: Move, run: ImportRun, emit: Emit): Promise<Outcome> {
-  const { images, bytesRead, warnings } = await moveImages(state, run, emit);
+  const { images, bytesRead, warnings } = await moveImages(state, now, run, emit);
   await writeApp({ state, now, config, images, fingerprints: known.secrets }, run);
   const moved: Outcome = {
     ...known,
@@ -141,12 +145,27 @@ async function moveApp({ state, now, config, known }: Move, run: ImportRun, emit
   return { ...moved, status: 'failed', reason, code: failed.error?.code ?? null };
 }
 
-async function moveImages(state: AppState, run: ImportRun, emit: Emit): Promise<ImportedImages> {
+/** Is there anything to import? The images of a Fir app, only where a registry is named that has them. */
+function isMoved({ fate }: AppPlan, { importer }: ImportRun): boolean {
+  return fate === 'slug' || fate === 'container' || (fate === 'fir' && importer.firRegistry !== undefined);
+}
+
+async function moveImages(
+  state: AppState,
+  { fate }: AppPlan,
+  run: ImportRun,
+  emit: Emit,
+): Promise<ImportedImages> {
   const { release, slug } = state;
+  const told = { emit, signal: run.signal };
+  // How large its images are is not known beforehand: as much as a slug of the usual size.
+  if (fate === 'container')
+    return await run.whenLight(USUAL_BYTES, () => importContainer(state, run.importer, told));
+  if (fate === 'fir') return await run.whenLight(USUAL_BYTES, () => importFir(state, run.importer, told));
   if (release === undefined || slug === undefined)
     throw new DogwoodError('INTERNAL', 'an app without a slug');
   return await run.whenLight(slug.size ?? 0, () =>
-    importSlug({ ...state, release, slug }, run.importer, { emit, signal: run.signal }),
+    importSlug({ ...state, release, slug }, run.importer, told),
   );
 }
 

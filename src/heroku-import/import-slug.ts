@@ -9,6 +9,7 @@ import type { HerokuApi } from './api/client.ts';
 import type { Release, Slug } from './api/documents.ts';
 import type { AppImage } from './app-result.ts';
 import type { AppState } from './app-state.ts';
+import type { OpenContainerRepository } from './container-registry.ts';
 import { appDestinations, type ImportDestination } from './import-destinations.ts';
 import { slugSource } from './slug-source.ts';
 
@@ -22,8 +23,18 @@ export interface Importer {
   readonly destinations: readonly ImportDestination[];
   /** `--base STACK=IMAGE`, and the config file's. */
   readonly stackImages: Readonly<Record<string, string>>;
+  /** Heroku's registry; undefined where nobody said which that is. */
+  readonly openContainerRepository: OpenContainerRepository | undefined;
+  /** `--fir-registry`: a registry that holds the images of Fir apps. */
+  readonly firRegistry: string | undefined;
   /** Slugs with the same bytes go one after the other: the second finds them read, and there. */
   readonly oneByOne: <T>(key: string, work: () => Promise<T>) => Promise<T>;
+}
+
+/** Of one app's import. */
+export interface ImportTold {
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
 }
 
 export interface ImportedImages {
@@ -42,7 +53,7 @@ export interface ImportedImages {
 export async function importSlug(
   state: AppState & { readonly release: Release; readonly slug: Slug },
   importer: Importer,
-  { emit, signal }: { readonly emit: Emit; readonly signal: AbortSignal },
+  { emit, signal }: ImportTold,
 ): Promise<ImportedImages> {
   const { app, slug } = state;
   let bytesRead = 0;

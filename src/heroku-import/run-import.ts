@@ -14,6 +14,11 @@ import { readAccountLists } from './account.ts';
 import { appDocument } from './api/documents.ts';
 import { type OpenedHeroku, openHeroku } from './api/open.ts';
 import { type AppResult, readAppResult } from './app-result.ts';
+import {
+  HEROKU_REGISTRY,
+  type OpenContainerRepository,
+  openContainerRegistry,
+} from './container-registry.ts';
 import { borrowFingerprintKey, openFingerprintKey } from './fingerprints.ts';
 import { importApp } from './import-app.ts';
 import { type ImportDestination, requireDifferent } from './import-destinations.ts';
@@ -38,6 +43,10 @@ export interface RunImportOptions {
   readonly concurrency: number;
   readonly isDryRun: boolean;
   readonly address: string | undefined;
+  /** `--heroku-registry`: where container-stack images are when the API is not Heroku's own; it gets the token. */
+  readonly registry?: string | undefined;
+  /** `--fir-registry` */
+  readonly firRegistry?: string | undefined;
   readonly token: string;
   readonly now: () => Date;
 }
@@ -76,6 +85,8 @@ export async function runImport(
           resolveImage: imageResolver(session),
           destinations: options.destinations,
           stackImages: options.stackImages,
+          openContainerRepository: containerRegistry(options, heroku),
+          firRegistry: options.firRegistry,
           oneByOne: oneByOne(),
         });
         const results = await importAll(plan.apps, run, { ...options, paths, progress });
@@ -87,6 +98,15 @@ export async function runImport(
   } finally {
     lock?.release();
   }
+}
+
+/** Heroku's registry goes with Heroku's API: another host has to be named, before it is given the token. */
+function containerRegistry(
+  { registry, address, token }: RunImportOptions,
+  { http }: OpenedHeroku,
+): OpenContainerRepository | undefined {
+  const host = registry ?? (address === undefined ? HEROKU_REGISTRY : undefined);
+  return host === undefined ? undefined : openContainerRegistry({ host, token, http });
 }
 
 /** For one import at a time; what one that was killed had begun to write is removed. Throws MIGRATION_BUSY. */

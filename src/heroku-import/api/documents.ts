@@ -89,6 +89,15 @@ export const collaboratorDocument = z.object({ user: z.object({ email: z.string(
 
 export const buildpackDocument = z.object({ buildpack: z.object({ url: z.string(), name: z.string() }) });
 
+const firProcess = z.object({ command: z.string(), display_cmd: z.string().nullish() });
+
+export const ociImageDocument = z.object({
+  id: z.string(),
+  digest: z.string(),
+  image_repo: z.string(),
+  process_types: z.record(z.string(), firProcess),
+});
+
 export const pipelineDocument = named;
 
 export const couplingDocument = z.object({ app: reference, pipeline: reference, stage: z.string() });

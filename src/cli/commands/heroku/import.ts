@@ -33,6 +33,13 @@ export function createImportCommand(host: CliHost, finish: (exitCode: number) =>
         .argParser(parseConcurrency)
         .default(4),
     )
+    .addOption(
+      new Option(
+        '--heroku-registry <host>',
+        'where images of the container stack are, with --heroku-api; it gets the token',
+      ),
+    )
+    .addOption(new Option('--fir-registry <host>', 'a registry that has the images of Fir apps'))
     .addOption(new Option('--dry-run', 'read and compare, but move and write nothing'))
     .addOption(herokuApiFlag())
     .addOption(tokenStdinFlag())
@@ -59,6 +66,8 @@ export function createImportCommand(host: CliHost, finish: (exitCode: number) =>
               stackImages: { ...session.config.stacks, ...Object.fromEntries(flags.base ?? []) },
               concurrency: flags.concurrency,
               isDryRun: flags.dryRun === true,
+              registry: flags.herokuRegistry ?? (host.environment.HEROKU_REGISTRY || undefined),
+              firRegistry: flags.firRegistry,
               ...access,
               now: host.now,
             },
