@@ -10,6 +10,7 @@ import { openHeroku } from '../api/open.ts';
 import type { AppResult } from '../app-result.ts';
 import { readApp } from '../app-state.ts';
 import { borrowFingerprintKey, type FingerprintKey } from '../fingerprints.ts';
+import { ENDS_THE_RUN } from '../import-app.ts';
 import { migrationPaths } from '../migration-folder.ts';
 import { planApp } from '../plan-app.ts';
 import { readMigration } from '../read-migration.ts';
@@ -104,6 +105,7 @@ async function checkThere(
   } catch (thrown) {
     signal.throwIfAborted();
     const error = asDogwoodError(thrown);
+    if (ENDS_THE_RUN.has(error.code)) throw error;
     return [{ name: 'Heroku', ok: false, detail: `${error.message} (${error.code})` }];
   }
 }
