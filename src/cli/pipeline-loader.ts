@@ -4,6 +4,7 @@ import type { runReport } from '../heroku-import/report/run-report.ts';
 import type { runImport } from '../heroku-import/run-import.ts';
 import type { runPlan } from '../heroku-import/run-plan.ts';
 import type { runStatus } from '../heroku-import/run-status.ts';
+import type { runVerify } from '../heroku-import/verify/run-verify.ts';
 import type { runBuild } from '../pipeline/build.ts';
 import type { copyImage } from '../pipeline/copy.ts';
 import type { listImages, listTags, removeImages } from '../pipeline/images.ts';
@@ -29,6 +30,7 @@ export interface PipelineLoader {
   serveImages(): Promise<typeof serveImages>;
   planMigration(): Promise<typeof runPlan>;
   openHerokuApp(): Promise<typeof openHerokuApp>;
+  verifyMigration(): Promise<typeof runVerify>;
   importApps(): Promise<{
     runImport: typeof runImport;
     parseImportDestination: typeof parseImportDestination;
@@ -51,6 +53,7 @@ export const pipelineLoader: PipelineLoader = {
   serveImages: async () => (await import('../pipeline/serve-images.ts')).serveImages,
   planMigration: async () => (await import('../heroku-import/run-plan.ts')).runPlan,
   openHerokuApp: async () => (await import('../heroku-import/open-app.ts')).openHerokuApp,
+  verifyMigration: async () => (await import('../heroku-import/verify/run-verify.ts')).runVerify,
   importApps: async () => ({
     ...(await import('../heroku-import/run-import.ts')),
     ...(await import('../heroku-import/import-destinations.ts')),

@@ -20,7 +20,7 @@ export const COMMANDS = [
   },
   {
     name: 'heroku',
-    synopsis: 'plan|import|status|report',
+    synopsis: 'plan|import|status|report|verify',
     summary: 'leave Heroku: its apps as images, without a rebuild',
   },
   { name: 'doctor', synopsis: '', summary: 'what this machine can build, and what is missing' },

@@ -64,7 +64,7 @@ export async function importApp(planned: AppPlan, run: ImportRun, emit: Emit): P
 const USUAL_BYTES = 200 * 1024 ** 2;
 
 /** Every other app would fail of the same. */
-const ENDS_THE_RUN: ReadonlySet<string> = new Set(['HEROKU_UNAUTHORIZED', 'HEROKU_TWO_FACTOR']);
+export const ENDS_THE_RUN: ReadonlySet<string> = new Set(['HEROKU_UNAUTHORIZED', 'HEROKU_TWO_FACTOR']);
 const CLOSED: ReadonlySet<string> = new Set(['HEROKU_FORBIDDEN', 'HEROKU_NOT_FOUND']);
 
 type Outcome = Omit<AppResult, 'schemaVersion' | 'finishedAt' | 'milliseconds'>;

@@ -79,6 +79,7 @@ export function createFakeHost(options: FakeHostOptions) {
       serveImages: notGiven,
       planMigration: notGiven,
       openHerokuApp: notGiven,
+      verifyMigration: notGiven,
       importApps: notGiven,
       migrationStatus: notGiven,
       migrationReport: notGiven,

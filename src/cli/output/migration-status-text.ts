@@ -32,9 +32,11 @@ function tellOf({ status, references, reason, notCarried }: AppStatusEntry): str
 
 function nextOf({ totals }: Pick<StatusDocument, 'totals'>, folder: string): readonly string[] {
   const left = totals.planned + totals.importing + totals.failed;
+  const done = totals.imported + totals.unchanged;
   return [
     '',
     ...(left > 0 ? [`build heroku import ${folder} --to ... goes on with those that are left.`] : []),
+    ...(done > 0 ? [`build heroku verify ${folder} compares what was imported with Heroku.`] : []),
     `build heroku report ${folder} -o report.html shows each app, what was not carried, and what to do.`,
   ];
 }

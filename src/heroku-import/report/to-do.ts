@@ -64,6 +64,8 @@ export function nextSteps({ totals }: ReportDocument): Html {
     left > 0 &&
       html`Import what is left (${counted(left, 'app')}): <code>build heroku import DIR --to ...</code> again; it moves nothing twice.`,
     done > 0 &&
+      html`Before an app is switched over, compare it with Heroku once more: <code>build heroku verify DIR</code>.`,
+    done > 0 &&
       html`Give each app's <code>rollout.json</code> and <code>secrets.age</code> (in <code>DIR/apps/APP/</code>) to its new runtime.`,
     totals.notCarried > 0 && html`Work through <a href="#left">what did not move</a>: data first, DNS last.`,
   ].filter((step) => step !== false);
