@@ -19,4 +19,8 @@ export interface BuildpacksPlan {
   /** The file whose patterns leave files out: project.toml or .slugignore. */
   readonly ignoreFile: string | null;
   readonly compression: CompressionChoice;
+  /** Those that the image has, by name, where dogwood.toml says; absent leaves them to the buildpacks. */
+  readonly processes?: Readonly<Record<string, string>> | undefined;
+  /** `UID[:GID]`; absent leaves the run image's. */
+  readonly user?: Sourced<string> | undefined;
 }

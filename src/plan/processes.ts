@@ -23,13 +23,21 @@ export function readImageProcesses(config: ImageConfig): ImageProcesses {
   const metadata = readLabel(labels[BUILDPACKS_LABEL], buildpacks);
   if (metadata === undefined) return { contract: 'none', commands: {} };
   const commands = (metadata.processes ?? []).map(({ type, command, args, direct }) => {
+    const line = shellLine([command ?? [], args ?? []].flat(), direct);
+    if (line !== undefined) return [type, line] as const;
     const words = [args ?? []].flat().map(quote);
     // A command that is a string, or is not run directly, is a line for a shell; the arguments stand behind it.
     const isLine = typeof command === 'string' || direct === false;
-    const line = [command ?? []].flat().map((word) => (isLine ? word : quote(word)));
-    return [type, [...line, ...words].join(' ')] as const;
+    const start = [command ?? []].flat().map((word) => (isLine ? word : quote(word)));
+    return [type, [...start, ...words].join(' ')] as const;
   });
   return { contract: 'buildpacks', commands: Object.fromEntries(commands) };
+}
+
+/** The line that bash is given, as a Procfile has it; undefined for any other command. */
+function shellLine(words: readonly string[], direct: boolean | null | undefined): string | undefined {
+  const [shell, flag, line] = words;
+  return direct !== false && words.length === 3 && shell === 'bash' && flag === '-c' ? line : undefined;
 }
 
 /** A word as a shell reads it back. */

@@ -39,7 +39,7 @@ function freeName(text: string, wanted: string): string {
  * The base's account files with a name for this owner, so that `whoami` and `os.userInfo()` work; undefined when both
  * ids have names already. Names are those of a dyno: user `u<uid>`, group `dyno`.
  */
-export function namedAccounts(accounts: Accounts, owner: Owner): Accounts | undefined {
+export function namedAccounts(accounts: Accounts, owner: Owner, home = '/app'): Accounts | undefined {
   const hasUser = fields(accounts.passwd).some(([, , uid]) => uid === String(owner.uid));
   const hasGroup = fields(accounts.group).some(([, , gid]) => gid === String(owner.gid));
   if (hasUser && hasGroup) return undefined;
@@ -48,7 +48,7 @@ export function namedAccounts(accounts: Accounts, owner: Owner): Accounts | unde
   return {
     passwd: hasUser
       ? accounts.passwd
-      : withLine(accounts.passwd, `${user}:x:${owner.uid}:${owner.gid}::/app:/bin/bash`),
+      : withLine(accounts.passwd, `${user}:x:${owner.uid}:${owner.gid}::${home}:/bin/bash`),
     group: hasGroup ? accounts.group : withLine(accounts.group, `${group}:x:${owner.gid}:`),
   };
 }

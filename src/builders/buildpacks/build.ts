@@ -22,8 +22,10 @@ import { sourceTree } from './plan.ts';
 import { type Publishing, publishing, rememberPublished, seekRunImage } from './publish.ts';
 import { lookAtPublished, type PublishedImage } from './published-image.ts';
 import { pinned, tagged } from './reference.ts';
+import { shapeImage } from './shape-image.ts';
 import { takeImage } from './take-image.ts';
 import { packVariables, redactor, withVariablesFile } from './variables.ts';
+import { hasWishes } from './wishes.ts';
 
 /** All that is known when pack can start. */
 interface Ready {
@@ -114,10 +116,10 @@ async function buildIntoEngine(
   ready: Ready,
   scope: DockerBuildScope,
   plan: BuildPlan,
-  { compression }: BuildpacksPlan,
+  details: BuildpacksPlan,
   context: BuildContext,
 ): Promise<Built> {
-  const taking = takeImage(ready.docker, scope.image, compression, context);
+  const taking = takeImage(ready.docker, scope.image, details.compression, context);
   try {
     const { pack, options } = ready;
     const { report, failure } = await runPack(pack, scope.image, options, scope, taking.begin, context);
@@ -126,7 +128,9 @@ async function buildIntoEngine(
     const image = await loadImage(from, descriptor, { platform: plan.platform, signal: context.signal });
     const built = describe({ image, from }, report, context);
     await scope.nameImage(scope.image, ready.caches.image);
-    return built;
+    return hasWishes(details)
+      ? { ...built, ...(await shapeImage({ image, from }, details, context)) }
+      : built;
   } finally {
     await taking.giveUp();
   }

@@ -17,6 +17,7 @@ import { DESCRIPTOR, hasIgnoreRules, readDescriptor, SLUG_IGNORE } from './descr
 import { refuseForeignBuildpacks } from './locators.ts';
 import { builderDigest } from './reference.ts';
 import { packVariables } from './variables.ts';
+import { wishesOf } from './wishes.ts';
 
 /** Heroku's own: amd64 and arm64, a Procfile is honoured. */
 export const DEFAULT_BUILDER = 'heroku/builder:24';
@@ -54,6 +55,7 @@ export async function planBuildpacks(
         ? SLUG_IGNORE
         : null,
     compression: request.compression,
+    ...wishesOf(project),
   };
   return {
     schemaVersion: 1,

@@ -4,9 +4,11 @@ import type { Digest } from '../../oci/digest.ts';
 import { formatReference, parseReference } from '../../oci/reference.ts';
 import type { BuildPlan } from '../../plan/build-plan.ts';
 import type { BuildpacksPlan } from '../../plan/buildpacks-plan.ts';
+import { DOGWOOD_TOML } from '../../plan/project.ts';
 import type { BuildContext, PublishTarget } from '../builder.ts';
 import type { Caches } from './caches.ts';
 import { publishedRunImage } from './run-image.ts';
+import { hasWishes } from './wishes.ts';
 
 /** How pack is to push an image by itself. */
 export interface Publishing {
@@ -28,7 +30,7 @@ export function seekRunImage(
   context: BuildContext,
 ): Promise<string | undefined> {
   const { publish } = context;
-  if (publish === undefined || !makesLayers(details)) return Promise.resolve(undefined);
+  if (publish === undefined || !makesLayers(details) || hasWishes(details)) return Promise.resolve(undefined);
   const { registry } = parseReference(publish.reference);
   const found = publishedRunImage(plan, details, docker, registry, context);
   // Heard by `publishing`, or not needed any more.
@@ -55,9 +57,11 @@ export async function publishing(
   const { publish, emit } = context;
   if (publish === undefined) return undefined;
   const note = (message: string): void => emit({ type: 'note', step: 'build', message });
-  const hindrance = makesLayers(details)
-    ? loopbackHindrance(publish, plan, trusted, docker, context)
-    : `pack does not make layers with --compression ${details.compression}`;
+  const hindrance = hasWishes(details)
+    ? `it gets the processes or the user of ${DOGWOOD_TOML} before anybody sees it`
+    : makesLayers(details)
+      ? loopbackHindrance(publish, plan, trusted, docker, context)
+      : `pack does not make layers with --compression ${details.compression}`;
   const { registry } = parseReference(publish.reference);
   const runImage = hindrance ?? (await seeking);
   if (hindrance !== undefined || runImage === undefined) {
