@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { configOf } from '../../src/heroku-import/app-config.ts';
-import type { AppImage } from '../../src/heroku-import/app-result.ts';
-import { type RolloutParts, rolloutOf } from '../../src/heroku-import/app-rollout.ts';
-import type { AppState } from '../../src/heroku-import/app-state.ts';
-import { planApp } from '../../src/heroku-import/plan-app.ts';
+import type { AppState } from '../../src/heroku-import/account/app-state.ts';
+import { configOf } from '../../src/heroku-import/config/app-config.ts';
+import type { AppImage } from '../../src/heroku-import/folder/app-result.ts';
+import { type RolloutParts, rolloutOf } from '../../src/heroku-import/import/app-rollout.ts';
+import { planApp } from '../../src/heroku-import/plan/plan-app.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { rolloutDocument } from '../../src/rollout/document.ts';
 import { ulidOf } from '../../src/rollout/ulid.ts';

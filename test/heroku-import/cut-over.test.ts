@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import type { AccountLists } from '../../src/heroku-import/account.ts';
-import { addonKind } from '../../src/heroku-import/addon-table.ts';
-import type { AppState } from '../../src/heroku-import/app-state.ts';
-import { cutOver } from '../../src/heroku-import/cut-over.ts';
-import { planApp } from '../../src/heroku-import/plan-app.ts';
+import type { AccountLists } from '../../src/heroku-import/account/account.ts';
+import type { AppState } from '../../src/heroku-import/account/app-state.ts';
+import { addonKind } from '../../src/heroku-import/cut-over/addon-table.ts';
+import { cutOver } from '../../src/heroku-import/cut-over/cut-over.ts';
+import { planApp } from '../../src/heroku-import/plan/plan-app.ts';
 import { appState, NO_ACCOUNT } from '../helpers/heroku/app-state.ts';
 import { idOf } from '../helpers/heroku/ids.ts';
 

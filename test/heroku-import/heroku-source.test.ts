@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { runProgram } from '../../src/cli/program.ts';
-import { openHerokuApp } from '../../src/heroku-import/open-app.ts';
+import { openHerokuApp } from '../../src/heroku-import/images/open-app.ts';
 import { runBuild } from '../../src/pipeline/build.ts';
 import { planBuild } from '../../src/pipeline/plan.ts';
 import { createFakeHost } from '../cli/fake-host.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { runProgram } from '../../src/cli/program.ts';
-import { parseImportDestination } from '../../src/heroku-import/import-destinations.ts';
-import { runImport } from '../../src/heroku-import/run-import.ts';
+import { parseImportDestination } from '../../src/heroku-import/images/destinations.ts';
+import { runImport } from '../../src/heroku-import/import/run-import.ts';
 import { createFakeHost } from '../cli/fake-host.ts';
 import type { Oddity } from '../helpers/heroku/make-world.ts';
 import { startMigration } from '../helpers/heroku/migration.ts';

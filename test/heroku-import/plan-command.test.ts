@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { runProgram } from '../../src/cli/program.ts';
-import { runPlan } from '../../src/heroku-import/run-plan.ts';
+import { runPlan } from '../../src/heroku-import/plan/run-plan.ts';
 import { createFakeHost } from '../cli/fake-host.ts';
 import { makeWorld } from '../helpers/heroku/make-world.ts';
 import { startPlatformApi } from '../helpers/heroku/start-platform-api.ts';

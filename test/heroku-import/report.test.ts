@@ -2,7 +2,7 @@ import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { runProgram } from '../../src/cli/program.ts';
-import { migrationPaths } from '../../src/heroku-import/migration-folder.ts';
+import { migrationPaths } from '../../src/heroku-import/folder/migration-folder.ts';
 import { cutOverSteps } from '../../src/heroku-import/report/cut-over.ts';
 import { makeReport } from '../../src/heroku-import/report/make-report.ts';
 import { reportPage } from '../../src/heroku-import/report/page.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { expect, test } from 'vitest';
 import { runProgram } from '../../src/cli/program.ts';
-import { migrationPaths } from '../../src/heroku-import/migration-folder.ts';
+import { migrationPaths } from '../../src/heroku-import/folder/migration-folder.ts';
 import { runVerify } from '../../src/heroku-import/verify/run-verify.ts';
 import { createFakeHost } from '../cli/fake-host.ts';
 import { SECRET_MARK } from '../helpers/heroku/make-world.ts';
