@@ -1,14 +1,14 @@
 import { appendFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { runProgram } from '../../src/cli/program.ts';
-import { migrationPaths } from '../../src/heroku-import/folder/migration-folder.ts';
-import { runStatus } from '../../src/heroku-import/folder/run-status.ts';
-import { tryLock } from '../../src/oci/stores/file-lock.ts';
-import { createFakeHost } from '../cli/fake-host.ts';
-import type { Oddity } from '../helpers/heroku/make-world.ts';
-import { startMigration } from '../helpers/heroku/migration.ts';
-import { temporaryFolder } from '../helpers/temp.ts';
+import { runProgram } from '../../../src/cli/program.ts';
+import { migrationPaths } from '../../../src/heroku-import/folder/migration-folder.ts';
+import { runStatus } from '../../../src/heroku-import/folder/run-status.ts';
+import { tryLock } from '../../../src/oci/stores/file-lock.ts';
+import { createFakeHost } from '../../cli/fake-host.ts';
+import type { Oddity } from '../../helpers/heroku/make-world.ts';
+import { startMigration } from '../../helpers/heroku/migration.ts';
+import { temporaryFolder } from '../../helpers/temp.ts';
 
 const states = async (folder: string) => (await runStatus(folder)).apps.map(({ status }) => status);
 

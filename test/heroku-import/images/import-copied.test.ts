@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { parseImportDestination } from '../../src/heroku-import/images/destinations.ts';
-import { makeSlugFile, startMigration } from '../helpers/heroku/migration.ts';
-import { quirkRegistry } from '../helpers/quirk-registry/quirk-registry.ts';
-import { putSmallImage, tarOf } from '../helpers/small-image.ts';
+import { parseImportDestination } from '../../../src/heroku-import/images/destinations.ts';
+import { makeSlugFile, startMigration } from '../../helpers/heroku/migration.ts';
+import { quirkRegistry } from '../../helpers/quirk-registry/quirk-registry.ts';
+import { putSmallImage, tarOf } from '../../helpers/small-image.ts';
 
 const TOKEN = 'HRKU-container-1';
 

@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { runProgram } from '../../src/cli/program.ts';
-import { openHerokuApp } from '../../src/heroku-import/images/open-app.ts';
-import { runBuild } from '../../src/pipeline/build.ts';
-import { planBuild } from '../../src/pipeline/plan.ts';
-import { createFakeHost } from '../cli/fake-host.ts';
-import type { Oddity } from '../helpers/heroku/make-world.ts';
-import { startMigration } from '../helpers/heroku/migration.ts';
-import { temporaryFolder } from '../helpers/temp.ts';
+import { runProgram } from '../../../src/cli/program.ts';
+import { openHerokuApp } from '../../../src/heroku-import/images/open-app.ts';
+import { runBuild } from '../../../src/pipeline/build.ts';
+import { planBuild } from '../../../src/pipeline/plan.ts';
+import { createFakeHost } from '../../cli/fake-host.ts';
+import type { Oddity } from '../../helpers/heroku/make-world.ts';
+import { startMigration } from '../../helpers/heroku/migration.ts';
+import { temporaryFolder } from '../../helpers/temp.ts';
 
 const KEY = 'HRKU-1234567890';
 

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { dayAfter } from '../../src/heroku-import/cut-over/day-after.ts';
-import { planApp } from '../../src/heroku-import/plan/plan-app.ts';
-import { readProjectFiles } from '../../src/plan/files/read-project.ts';
-import { appState, NO_ACCOUNT } from '../helpers/heroku/app-state.ts';
-import { buildRequest } from '../helpers/pipeline.ts';
+import { dayAfter } from '../../../src/heroku-import/cut-over/day-after.ts';
+import { planApp } from '../../../src/heroku-import/plan/plan-app.ts';
+import { readProjectFiles } from '../../../src/plan/files/read-project.ts';
+import { appState, NO_ACCOUNT } from '../../helpers/heroku/app-state.ts';
+import { buildRequest } from '../../helpers/pipeline.ts';
 
 type State = ReturnType<typeof appState>;
 

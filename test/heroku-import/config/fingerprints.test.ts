@@ -2,8 +2,12 @@ import { chmod, lstat, readdir, readFile, stat, symlink, writeFile } from 'node:
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { fingerprint, openFingerprintKey, versionOf } from '../../src/heroku-import/config/fingerprints.ts';
-import { temporaryFolder } from '../helpers/temp.ts';
+import {
+  fingerprint,
+  openFingerprintKey,
+  versionOf,
+} from '../../../src/heroku-import/config/fingerprints.ts';
+import { temporaryFolder } from '../../helpers/temp.ts';
 
 const newPath = async () => join(await temporaryFolder(), 'fingerprint.key');
 

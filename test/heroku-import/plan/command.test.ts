@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { runProgram } from '../../src/cli/program.ts';
-import { runPlan } from '../../src/heroku-import/plan/run-plan.ts';
-import { createFakeHost } from '../cli/fake-host.ts';
-import { makeWorld } from '../helpers/heroku/make-world.ts';
-import { startPlatformApi } from '../helpers/heroku/start-platform-api.ts';
-import { temporaryFolder } from '../helpers/temp.ts';
+import { runProgram } from '../../../src/cli/program.ts';
+import { runPlan } from '../../../src/heroku-import/plan/run-plan.ts';
+import { createFakeHost } from '../../cli/fake-host.ts';
+import { makeWorld } from '../../helpers/heroku/make-world.ts';
+import { startPlatformApi } from '../../helpers/heroku/start-platform-api.ts';
+import { temporaryFolder } from '../../helpers/temp.ts';
 
 const SLUG = { file: '/none', sha256: 'ab'.repeat(32), size: 5_000_000, processTypes: { web: 'node x' } };
 const KEY = 'HRKU-1234567890';

@@ -1,15 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { AppState } from '../../src/heroku-import/account/app-state.ts';
-import { configOf } from '../../src/heroku-import/config/app-config.ts';
-import type { AppImage } from '../../src/heroku-import/folder/app-result.ts';
-import { type RolloutParts, rolloutOf } from '../../src/heroku-import/import/app-rollout.ts';
-import { planApp } from '../../src/heroku-import/plan/plan-app.ts';
-import { digestOf } from '../../src/oci/digest.ts';
-import { rolloutDocument } from '../../src/rollout/document.ts';
-import { ulidOf } from '../../src/rollout/ulid.ts';
-import { appState, NO_ACCOUNT } from '../helpers/heroku/app-state.ts';
-import { SECRET_MARK } from '../helpers/heroku/make-world.ts';
+import type { AppState } from '../../../src/heroku-import/account/app-state.ts';
+import { configOf } from '../../../src/heroku-import/config/app-config.ts';
+import type { AppImage } from '../../../src/heroku-import/folder/app-result.ts';
+import { type RolloutParts, rolloutOf } from '../../../src/heroku-import/import/app-rollout.ts';
+import { planApp } from '../../../src/heroku-import/plan/plan-app.ts';
+import { digestOf } from '../../../src/oci/digest.ts';
+import { rolloutDocument } from '../../../src/rollout/document.ts';
+import { ulidOf } from '../../../src/rollout/ulid.ts';
+import { appState, NO_ACCOUNT } from '../../helpers/heroku/app-state.ts';
+import { SECRET_MARK } from '../../helpers/heroku/make-world.ts';
 
 const reference = (region: string | null, state: 'available' | 'failed' = 'available') => ({
   region,

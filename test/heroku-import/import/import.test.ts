@@ -2,11 +2,11 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
-import { parseDogwoodToml } from '../../src/plan/files/dogwood-toml.ts';
-import type { Oddity } from '../helpers/heroku/make-world.ts';
-import { deploy, makeSlugFile, slugFileOf, startMigration } from '../helpers/heroku/migration.ts';
-import { pipelineEnvironment } from '../helpers/pipeline.ts';
-import { temporaryFolder } from '../helpers/temp.ts';
+import { parseDogwoodToml } from '../../../src/plan/files/dogwood-toml.ts';
+import type { Oddity } from '../../helpers/heroku/make-world.ts';
+import { deploy, makeSlugFile, slugFileOf, startMigration } from '../../helpers/heroku/migration.ts';
+import { pipelineEnvironment } from '../../helpers/pipeline.ts';
+import { temporaryFolder } from '../../helpers/temp.ts';
 
 test('every app with a slug becomes an image, named after it and its release', async () => {
   const migration = await startMigration({ apps: 6 });

@@ -1,15 +1,15 @@
 import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { herokuAddress } from '../../src/heroku-import/api/address.ts';
-import { createHerokuApi } from '../../src/heroku-import/api/client.ts';
-import { appDocument } from '../../src/heroku-import/api/documents.ts';
-import { createHttpClient } from '../../src/net/http.ts';
-import { DEFAULT_RETRY } from '../../src/registry/http/retry.ts';
-import { makeWorld } from '../helpers/heroku/make-world.ts';
-import type { PlatformApiOptions } from '../helpers/heroku/platform-api.ts';
-import { startPlatformApi } from '../helpers/heroku/start-platform-api.ts';
-import { serve } from '../helpers/http-server.ts';
+import { herokuAddress } from '../../../src/heroku-import/api/address.ts';
+import { createHerokuApi } from '../../../src/heroku-import/api/client.ts';
+import { appDocument } from '../../../src/heroku-import/api/documents.ts';
+import { createHttpClient } from '../../../src/net/http.ts';
+import { DEFAULT_RETRY } from '../../../src/registry/http/retry.ts';
+import { makeWorld } from '../../helpers/heroku/make-world.ts';
+import type { PlatformApiOptions } from '../../helpers/heroku/platform-api.ts';
+import { startPlatformApi } from '../../helpers/heroku/start-platform-api.ts';
+import { serve } from '../../helpers/http-server.ts';
 
 const SLUG = { file: '/none', sha256: 'ab'.repeat(32), size: 5, processTypes: { web: 'x' } };
 const TOKEN = 'HRKU-of-this-test';

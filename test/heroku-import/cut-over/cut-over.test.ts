@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import type { AccountLists } from '../../src/heroku-import/account/account.ts';
-import type { AppState } from '../../src/heroku-import/account/app-state.ts';
-import { addonKind } from '../../src/heroku-import/cut-over/addon-table.ts';
-import { cutOver } from '../../src/heroku-import/cut-over/cut-over.ts';
-import { planApp } from '../../src/heroku-import/plan/plan-app.ts';
-import { appState, NO_ACCOUNT } from '../helpers/heroku/app-state.ts';
-import { idOf } from '../helpers/heroku/ids.ts';
+import type { AccountLists } from '../../../src/heroku-import/account/account.ts';
+import type { AppState } from '../../../src/heroku-import/account/app-state.ts';
+import { addonKind } from '../../../src/heroku-import/cut-over/addon-table.ts';
+import { cutOver } from '../../../src/heroku-import/cut-over/cut-over.ts';
+import { planApp } from '../../../src/heroku-import/plan/plan-app.ts';
+import { appState, NO_ACCOUNT } from '../../helpers/heroku/app-state.ts';
+import { idOf } from '../../helpers/heroku/ids.ts';
 
 const named = (name: string) => ({ id: idOf(name), name });
 

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { AppState } from '../../src/heroku-import/account/app-state.ts';
-import { configOf } from '../../src/heroku-import/config/app-config.ts';
-import { requireSecretsChoice } from '../../src/heroku-import/config/secrets-choice.ts';
-import { planApp } from '../../src/heroku-import/plan/plan-app.ts';
-import { appState, NO_ACCOUNT, withDatabase } from '../helpers/heroku/app-state.ts';
-import { idOf } from '../helpers/heroku/ids.ts';
+import type { AppState } from '../../../src/heroku-import/account/app-state.ts';
+import { configOf } from '../../../src/heroku-import/config/app-config.ts';
+import { requireSecretsChoice } from '../../../src/heroku-import/config/secrets-choice.ts';
+import { planApp } from '../../../src/heroku-import/plan/plan-app.ts';
+import { appState, NO_ACCOUNT, withDatabase } from '../../helpers/heroku/app-state.ts';
+import { idOf } from '../../helpers/heroku/ids.ts';
 
 const ACCOUNT = withDatabase(NO_ACCOUNT);
 

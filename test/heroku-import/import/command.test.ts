@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { runProgram } from '../../src/cli/program.ts';
-import { parseImportDestination } from '../../src/heroku-import/images/destinations.ts';
-import { runImport } from '../../src/heroku-import/import/run-import.ts';
-import { createFakeHost } from '../cli/fake-host.ts';
-import type { Oddity } from '../helpers/heroku/make-world.ts';
-import { startMigration } from '../helpers/heroku/migration.ts';
+import { runProgram } from '../../../src/cli/program.ts';
+import { parseImportDestination } from '../../../src/heroku-import/images/destinations.ts';
+import { runImport } from '../../../src/heroku-import/import/run-import.ts';
+import { createFakeHost } from '../../cli/fake-host.ts';
+import type { Oddity } from '../../helpers/heroku/make-world.ts';
+import { startMigration } from '../../helpers/heroku/migration.ts';
 
 const KEY = 'HRKU-1234567890';
 const RECIPIENT = 'age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p';

@@ -2,13 +2,13 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { expect, test } from 'vitest';
-import { runProgram } from '../../src/cli/program.ts';
-import { migrationPaths } from '../../src/heroku-import/folder/migration-folder.ts';
-import { runVerify } from '../../src/heroku-import/verify/run-verify.ts';
-import { createFakeHost } from '../cli/fake-host.ts';
-import { SECRET_MARK } from '../helpers/heroku/make-world.ts';
-import { deploy, makeSlugFile, startMigration } from '../helpers/heroku/migration.ts';
-import { pipelineEnvironment } from '../helpers/pipeline.ts';
+import { runProgram } from '../../../src/cli/program.ts';
+import { migrationPaths } from '../../../src/heroku-import/folder/migration-folder.ts';
+import { runVerify } from '../../../src/heroku-import/verify/run-verify.ts';
+import { createFakeHost } from '../../cli/fake-host.ts';
+import { SECRET_MARK } from '../../helpers/heroku/make-world.ts';
+import { deploy, makeSlugFile, startMigration } from '../../helpers/heroku/migration.ts';
+import { pipelineEnvironment } from '../../helpers/pipeline.ts';
 
 const KEY = 'HRKU-verify-0001';
 

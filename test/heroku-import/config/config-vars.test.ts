@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import type { Addon, Attachment } from '../../src/heroku-import/api/documents.ts';
-import { classifyVariables } from '../../src/heroku-import/config/config-vars.ts';
-import type { Owners } from '../../src/heroku-import/config/variable-owner.ts';
+import type { Addon, Attachment } from '../../../src/heroku-import/api/documents.ts';
+import { classifyVariables } from '../../../src/heroku-import/config/config-vars.ts';
+import type { Owners } from '../../../src/heroku-import/config/variable-owner.ts';
 
 const app = { id: 'a', name: 'app' };
 const other = { id: 'b', name: 'other' };

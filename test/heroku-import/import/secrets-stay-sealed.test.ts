@@ -2,21 +2,25 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
-import { readAccount } from '../../src/heroku-import/account/account.ts';
-import { readApp } from '../../src/heroku-import/account/app-state.ts';
-import { openHeroku } from '../../src/heroku-import/api/open.ts';
-import { configOf } from '../../src/heroku-import/config/app-config.ts';
-import { fingerprint, openFingerprintKey, versionOf } from '../../src/heroku-import/config/fingerprints.ts';
-import { rolloutOf } from '../../src/heroku-import/import/app-rollout.ts';
-import { planApp } from '../../src/heroku-import/plan/plan-app.ts';
-import { digestOf } from '../../src/oci/digest.ts';
-import { parseRecipients } from '../../src/rollout/recipient.ts';
-import { sealSecrets } from '../../src/rollout/secrets.ts';
-import { describeWith, onPath } from '../helpers/engines.ts';
-import { makeWorld, SECRET_MARK } from '../helpers/heroku/make-world.ts';
-import { startPlatformApi } from '../helpers/heroku/start-platform-api.ts';
-import { pipelineEnvironment } from '../helpers/pipeline.ts';
-import { temporaryFolder } from '../helpers/temp.ts';
+import { readAccount } from '../../../src/heroku-import/account/account.ts';
+import { readApp } from '../../../src/heroku-import/account/app-state.ts';
+import { openHeroku } from '../../../src/heroku-import/api/open.ts';
+import { configOf } from '../../../src/heroku-import/config/app-config.ts';
+import {
+  fingerprint,
+  openFingerprintKey,
+  versionOf,
+} from '../../../src/heroku-import/config/fingerprints.ts';
+import { rolloutOf } from '../../../src/heroku-import/import/app-rollout.ts';
+import { planApp } from '../../../src/heroku-import/plan/plan-app.ts';
+import { digestOf } from '../../../src/oci/digest.ts';
+import { parseRecipients } from '../../../src/rollout/recipient.ts';
+import { sealSecrets } from '../../../src/rollout/secrets.ts';
+import { describeWith, onPath } from '../../helpers/engines.ts';
+import { makeWorld, SECRET_MARK } from '../../helpers/heroku/make-world.ts';
+import { startPlatformApi } from '../../helpers/heroku/start-platform-api.ts';
+import { pipelineEnvironment } from '../../helpers/pipeline.ts';
+import { temporaryFolder } from '../../helpers/temp.ts';
 
 const world = makeWorld({
   apps: 33,

@@ -2,9 +2,9 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { generateX25519Identity } from 'age-encryption';
 import { expect, test } from 'vitest';
-import type { MigrationPlan } from '../../src/heroku-import/plan/plan-document.ts';
-import { startCommand } from '../helpers/command.ts';
-import { temporaryFolder } from '../helpers/temp.ts';
+import type { MigrationPlan } from '../../../src/heroku-import/plan/plan-document.ts';
+import { startCommand } from '../../helpers/command.ts';
+import { temporaryFolder } from '../../helpers/temp.ts';
 
 const PLAN: MigrationPlan = {
   schemaVersion: 1,

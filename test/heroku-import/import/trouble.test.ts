@@ -1,14 +1,14 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { DogwoodError } from '../../src/errors.ts';
-import { readJournal } from '../../src/heroku-import/folder/journal.ts';
-import { migrationPaths } from '../../src/heroku-import/folder/migration-folder.ts';
-import { parseImportDestination } from '../../src/heroku-import/images/destinations.ts';
-import { tryLock } from '../../src/oci/stores/file-lock.ts';
-import { deploy, makeSlugFile, startMigration } from '../helpers/heroku/migration.ts';
-import { pipelineEnvironment } from '../helpers/pipeline.ts';
-import { quirkRegistry } from '../helpers/quirk-registry/quirk-registry.ts';
+import { DogwoodError } from '../../../src/errors.ts';
+import { readJournal } from '../../../src/heroku-import/folder/journal.ts';
+import { migrationPaths } from '../../../src/heroku-import/folder/migration-folder.ts';
+import { parseImportDestination } from '../../../src/heroku-import/images/destinations.ts';
+import { tryLock } from '../../../src/oci/stores/file-lock.ts';
+import { deploy, makeSlugFile, startMigration } from '../../helpers/heroku/migration.ts';
+import { pipelineEnvironment } from '../../helpers/pipeline.ts';
+import { quirkRegistry } from '../../helpers/quirk-registry/quirk-registry.ts';
 
 test('a region that is dead fails its copies only, and the next import mends them', async () => {
   const migration = await startMigration({ apps: 2 });

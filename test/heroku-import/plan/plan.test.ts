@@ -1,13 +1,13 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { Selection } from '../../src/heroku-import/account/account.ts';
-import { runPlan } from '../../src/heroku-import/plan/run-plan.ts';
-import { makeWorld, SECRET_MARK } from '../helpers/heroku/make-world.ts';
-import { startPlatformApi } from '../helpers/heroku/start-platform-api.ts';
-import type { HerokuWorld } from '../helpers/heroku/world.ts';
-import { pipelineEnvironment } from '../helpers/pipeline.ts';
-import { temporaryFolder } from '../helpers/temp.ts';
+import type { Selection } from '../../../src/heroku-import/account/account.ts';
+import { runPlan } from '../../../src/heroku-import/plan/run-plan.ts';
+import { makeWorld, SECRET_MARK } from '../../helpers/heroku/make-world.ts';
+import { startPlatformApi } from '../../helpers/heroku/start-platform-api.ts';
+import type { HerokuWorld } from '../../helpers/heroku/world.ts';
+import { pipelineEnvironment } from '../../helpers/pipeline.ts';
+import { temporaryFolder } from '../../helpers/temp.ts';
 
 const SLUG = {
   file: '/none',

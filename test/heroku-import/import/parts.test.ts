@@ -1,12 +1,12 @@
 import { appendFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { interruptedRun, openJournal, readJournal } from '../../src/heroku-import/folder/journal.ts';
-import { parseImportDestination, requireDifferent } from '../../src/heroku-import/images/destinations.ts';
-import { oneByOne, weightLimit } from '../../src/heroku-import/import/limits.ts';
-import { driftOf } from '../../src/heroku-import/plan/drift.ts';
-import type { AppPlan } from '../../src/heroku-import/plan/plan-document.ts';
-import { temporaryFolder } from '../helpers/temp.ts';
+import { interruptedRun, openJournal, readJournal } from '../../../src/heroku-import/folder/journal.ts';
+import { parseImportDestination, requireDifferent } from '../../../src/heroku-import/images/destinations.ts';
+import { oneByOne, weightLimit } from '../../../src/heroku-import/import/limits.ts';
+import { driftOf } from '../../../src/heroku-import/plan/drift.ts';
+import type { AppPlan } from '../../../src/heroku-import/plan/plan-document.ts';
+import { temporaryFolder } from '../../helpers/temp.ts';
 
 test('a destination is a registry and a prefix, of a region or of none', () => {
   expect(parseImportDestination('fra=r.example.com:5000/a/b')).toEqual({

@@ -1,17 +1,17 @@
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { runProgram } from '../../src/cli/program.ts';
-import { migrationPaths } from '../../src/heroku-import/folder/migration-folder.ts';
-import { cutOverSteps } from '../../src/heroku-import/report/cut-over.ts';
-import { makeReport } from '../../src/heroku-import/report/make-report.ts';
-import { reportPage } from '../../src/heroku-import/report/page.ts';
-import { type ReportFormat, runReport } from '../../src/heroku-import/report/run-report.ts';
-import { createFakeHost } from '../cli/fake-host.ts';
-import { type Oddity, SECRET_MARK } from '../helpers/heroku/make-world.ts';
-import { deploy, makeSlugFile, startMigration } from '../helpers/heroku/migration.ts';
-import { attribute, parsePage } from '../helpers/page.ts';
-import { temporaryFolder } from '../helpers/temp.ts';
+import { runProgram } from '../../../src/cli/program.ts';
+import { migrationPaths } from '../../../src/heroku-import/folder/migration-folder.ts';
+import { cutOverSteps } from '../../../src/heroku-import/report/cut-over.ts';
+import { makeReport } from '../../../src/heroku-import/report/make-report.ts';
+import { reportPage } from '../../../src/heroku-import/report/page.ts';
+import { type ReportFormat, runReport } from '../../../src/heroku-import/report/run-report.ts';
+import { createFakeHost } from '../../cli/fake-host.ts';
+import { type Oddity, SECRET_MARK } from '../../helpers/heroku/make-world.ts';
+import { deploy, makeSlugFile, startMigration } from '../../helpers/heroku/migration.ts';
+import { attribute, parsePage } from '../../helpers/page.ts';
+import { temporaryFolder } from '../../helpers/temp.ts';
 
 const RECIPIENT = 'age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa';
 const now = () => new Date(1_800_000_000_000);
