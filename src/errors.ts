@@ -265,7 +265,7 @@ export const ERRORS = {
 
   // secrets of a rollout, and of an import
   RECIPIENT_INVALID: usage(
-    'A recipient is an age public key: age1 and 58 letters, as `age-keygen` prints it; never the secret key.',
+    'A recipient is an age public key, as `age-keygen` prints it: age1 and 58 letters (or age1pq1...); never the secret key.',
   ),
   SECRETS_UNDECIDED: usage(
     'Name who may read them with --recipient AGE_KEY, or leave them behind with --no-secrets.',

@@ -1,9 +1,9 @@
-import type { parseImportDestination } from '../heroku-import/import-destinations.ts';
-import type { openHerokuApp } from '../heroku-import/open-app.ts';
+import type { runStatus } from '../heroku-import/folder/run-status.ts';
+import type { parseImportDestination } from '../heroku-import/images/destinations.ts';
+import type { openHerokuApp } from '../heroku-import/images/open-app.ts';
+import type { runImport } from '../heroku-import/import/run-import.ts';
+import type { runPlan } from '../heroku-import/plan/run-plan.ts';
 import type { runReport } from '../heroku-import/report/run-report.ts';
-import type { runImport } from '../heroku-import/run-import.ts';
-import type { runPlan } from '../heroku-import/run-plan.ts';
-import type { runStatus } from '../heroku-import/run-status.ts';
 import type { runVerify } from '../heroku-import/verify/run-verify.ts';
 import type { runBuild } from '../pipeline/build.ts';
 import type { copyImage } from '../pipeline/copy.ts';
@@ -51,13 +51,13 @@ export const pipelineLoader: PipelineLoader = {
   listTags: async () => (await import('../pipeline/images.ts')).listTags,
   removeImages: async () => (await import('../pipeline/images.ts')).removeImages,
   serveImages: async () => (await import('../pipeline/serve-images.ts')).serveImages,
-  planMigration: async () => (await import('../heroku-import/run-plan.ts')).runPlan,
-  openHerokuApp: async () => (await import('../heroku-import/open-app.ts')).openHerokuApp,
+  planMigration: async () => (await import('../heroku-import/plan/run-plan.ts')).runPlan,
+  openHerokuApp: async () => (await import('../heroku-import/images/open-app.ts')).openHerokuApp,
   verifyMigration: async () => (await import('../heroku-import/verify/run-verify.ts')).runVerify,
   importApps: async () => ({
-    ...(await import('../heroku-import/run-import.ts')),
-    ...(await import('../heroku-import/import-destinations.ts')),
+    ...(await import('../heroku-import/import/run-import.ts')),
+    ...(await import('../heroku-import/images/destinations.ts')),
   }),
-  migrationStatus: async () => (await import('../heroku-import/run-status.ts')).runStatus,
+  migrationStatus: async () => (await import('../heroku-import/folder/run-status.ts')).runStatus,
   migrationReport: async () => (await import('../heroku-import/report/run-report.ts')).runReport,
 };

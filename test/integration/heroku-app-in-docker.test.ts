@@ -2,7 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Decrypter, generateIdentity, identityToRecipient } from 'age-encryption';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { parseImportDestination } from '../../src/heroku-import/import-destinations.ts';
+import { parseImportDestination } from '../../src/heroku-import/images/destinations.ts';
 import { rolloutDocument } from '../../src/rollout/document.ts';
 import { debianBase } from '../helpers/base-image.ts';
 import { type Docker, dockerEngine } from '../helpers/docker.ts';

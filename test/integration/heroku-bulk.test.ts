@@ -9,8 +9,10 @@ import { describeWith } from '../helpers/engines.ts';
 import { makeWorld, SECRET_MARK, type SlugFile } from '../helpers/heroku/make-world.ts';
 import { makeSlugFile } from '../helpers/heroku/migration.ts';
 import { type PlatformApi, startPlatformApi } from '../helpers/heroku/start-platform-api.ts';
+import { quirkRegistry } from '../helpers/quirk-registry/quirk-registry.ts';
 import { type RunningRegistry, startRegistry } from '../helpers/registry.ts';
 import { seeded } from '../helpers/seeded.ts';
+import { putSmallImage } from '../helpers/small-image.ts';
 import { temporaryFolder } from '../helpers/temp.ts';
 
 const APPS = 300;
@@ -90,7 +92,13 @@ describeWith(['gnutar', 'registry'], `${APPS} apps into a real registry`, () => 
     const port = registry?.port;
     await registry?.stop();
     registry = await startRegistry({ kind: 'distribution3', ...(port === undefined ? {} : { port }) });
-    const world = makeWorld({ apps: APPS, slugs });
+    const containers = await quirkRegistry({ auth: { kind: 'basic', users: { _: TOKEN } } });
+    const image = await putSmallImage(containers.target('any/web'));
+    const world = makeWorld({ apps: APPS, slugs, images: [image.config.digest] });
+    for (const { name } of world.apps.filter(({ stack }) => stack === 'container')) {
+      const { descriptor } = await putSmallImage(containers.target(`${name}/web`));
+      containers.repository(`${name}/web`).tags.set('latest', descriptor.digest);
+    }
     // A bucket that runs dry, and fills again while one waits.
     const rateLimit = { size: 1_500, refill: 60_000 };
     const api = await startPlatformApi({ world: () => world, token: TOKEN, rateLimit, slugLife: 2_000 });
@@ -103,7 +111,17 @@ describeWith(['gnutar', 'registry'], `${APPS} apps into a real registry`, () => 
     expect(planned.stderr, String(planned.exitCode)).toContain('app-0299');
     const to = `${registry.host}/heroku`;
     await writeFile(join(folder, 'fingerprint.key'), key, { mode: 0o600 });
-    const flags = ['--to', to, '--recipient', recipient, '--base', 'heroku-24=scratch', '--json'];
+    const flags = [
+      '--heroku-registry',
+      containers.host,
+      '--to',
+      to,
+      '--recipient',
+      recipient,
+      '--base',
+      'heroku-24=scratch',
+      '--json',
+    ];
     return {
       api,
       folder,

@@ -1,4 +1,4 @@
-import type { StatusDocument } from '../../heroku-import/status-document.ts';
+import type { StatusDocument } from '../../heroku-import/folder/status-document.ts';
 import { escapeControl } from './escape.ts';
 import { formatBytes } from './format.ts';
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { AppPlan, Fate, MigrationPlan } from '../../heroku-import/plan-document.ts';
+import type { AppPlan, Fate, MigrationPlan } from '../../heroku-import/plan/plan-document.ts';
 import { escapeControl } from './escape.ts';
 import { formatBytes, formatDuration, formatTable } from './format.ts';
 import { indent } from './result-text.ts';

@@ -1,4 +1,4 @@
-import type { AppStatusEntry, StatusDocument } from '../../heroku-import/status-document.ts';
+import type { AppStatusEntry, StatusDocument } from '../../heroku-import/folder/status-document.ts';
 import { escapeControl } from './escape.ts';
 import { formatBytes, formatTable } from './format.ts';
 

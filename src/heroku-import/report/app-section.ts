@@ -1,4 +1,4 @@
-import type { AppImage } from '../app-result.ts';
+import type { AppImage } from '../folder/app-result.ts';
 import { bytesText, counted, timeText } from './amounts.ts';
 import { type Html, html } from './html.ts';
 import { statusText } from './overview.ts';

@@ -1,11 +1,11 @@
 import pLimit from 'p-limit';
 import type { Rollout } from '../../rollout/document.ts';
 import { readRollout } from '../../rollout/read.ts';
-import { migrationPaths } from '../migration-folder.ts';
-import type { AppPlan } from '../plan-document.ts';
-import { type AppRecord, type Migration, readMigration } from '../read-migration.ts';
-import { statusOf } from '../run-status.ts';
-import type { AppStatusEntry } from '../status-document.ts';
+import { migrationPaths } from '../folder/migration-folder.ts';
+import { type AppRecord, type Migration, readMigration } from '../folder/read-migration.ts';
+import { statusOf } from '../folder/run-status.ts';
+import type { AppStatusEntry } from '../folder/status-document.ts';
+import type { AppPlan } from '../plan/plan-document.ts';
 import { cutOverSteps } from './cut-over.ts';
 import type { AppReport, ProcessReport, ReportDocument } from './report-document.ts';
 

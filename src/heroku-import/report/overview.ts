@@ -1,4 +1,4 @@
-import type { StatusDocument } from '../status-document.ts';
+import type { StatusDocument } from '../folder/status-document.ts';
 import { bytesText, counted } from './amounts.ts';
 import { type Html, html } from './html.ts';
 import type { AppReport, ReportDocument } from './report-document.ts';

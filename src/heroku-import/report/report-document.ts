@@ -1,7 +1,7 @@
 import type { RolloutProcess } from '../../rollout/document.ts';
-import type { AppImage } from '../app-result.ts';
-import type { LastRun } from '../read-migration.ts';
-import type { AppStatusEntry, StatusDocument } from '../status-document.ts';
+import type { AppImage } from '../folder/app-result.ts';
+import type { LastRun } from '../folder/read-migration.ts';
+import type { AppStatusEntry, StatusDocument } from '../folder/status-document.ts';
 import type { CutOverStep } from './cut-over.ts';
 
 /** A process type of an app, as it will run. */

@@ -1,6 +1,6 @@
 import { DogwoodError } from '../../errors.ts';
 import { terminalJson } from '../../plan/visible.ts';
-import { writeWhole } from '../migration-folder.ts';
+import { writeWhole } from '../folder/migration-folder.ts';
 import { reportCsv } from './csv.ts';
 import { makeReport } from './make-report.ts';
 import { reportPage } from './page.ts';

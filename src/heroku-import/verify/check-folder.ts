@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { digestOf } from '../../oci/digest.ts';
 import type { Rollout } from '../../rollout/document.ts';
 import { readRollout } from '../../rollout/read.ts';
-import type { AppResult } from '../app-result.ts';
-import { migrationPaths } from '../migration-folder.ts';
+import type { AppResult } from '../folder/app-result.ts';
+import { migrationPaths } from '../folder/migration-folder.ts';
 import type { VerifyCheck } from './verify-document.ts';
 
 /**

@@ -1,8 +1,8 @@
-import { configOf } from '../app-config.ts';
-import type { AppResult } from '../app-result.ts';
-import type { AppState } from '../app-state.ts';
-import { type FingerprintKey, fingerprint } from '../fingerprints.ts';
-import type { AppPlan } from '../plan-document.ts';
+import type { AppState } from '../account/app-state.ts';
+import { configOf } from '../config/app-config.ts';
+import { type FingerprintKey, fingerprint } from '../config/fingerprints.ts';
+import type { AppResult } from '../folder/app-result.ts';
+import type { AppPlan } from '../plan/plan-document.ts';
 import type { VerifyCheck } from './verify-document.ts';
 
 /** What Heroku says now beside what was imported. What differs is drift: somebody went on there. */

@@ -4,7 +4,7 @@ import { parseReference } from '../../oci/reference.ts';
 import type { Session } from '../../pipeline/session/session.ts';
 import { readImageProcesses } from '../../plan/processes.ts';
 import type { ResultReference } from '../../plan/result.ts';
-import type { AppImage } from '../app-result.ts';
+import type { AppImage } from '../folder/app-result.ts';
 import type { VerifyCheck } from './verify-document.ts';
 
 export interface CheckedImage {

@@ -1,5 +1,5 @@
-import type { Account } from '../../../src/heroku-import/account.ts';
-import type { AppState } from '../../../src/heroku-import/app-state.ts';
+import type { Account } from '../../../src/heroku-import/account/account.ts';
+import type { AppState } from '../../../src/heroku-import/account/app-state.ts';
 import { idOf } from './ids.ts';
 
 const named = (name: string) => ({ id: idOf(name), name });

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseImportDestination } from '../../../src/heroku-import/import-destinations.ts';
-import { type RunImportOptions, runImport } from '../../../src/heroku-import/run-import.ts';
-import { runPlan } from '../../../src/heroku-import/run-plan.ts';
+import { parseImportDestination } from '../../../src/heroku-import/images/destinations.ts';
+import { type RunImportOptions, runImport } from '../../../src/heroku-import/import/run-import.ts';
+import { runPlan } from '../../../src/heroku-import/plan/run-plan.ts';
 import { pipelineEnvironment } from '../pipeline.ts';
 import { quirkRegistry } from '../quirk-registry/quirk-registry.ts';
 import { seeded } from '../seeded.ts';

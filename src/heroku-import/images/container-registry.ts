@@ -1,0 +1,73 @@
+import { DogwoodError } from '../../errors.ts';
+import type { HttpClient } from '../../net/http.ts';
+import type { Descriptor, Platform } from '../../oci/descriptor.ts';
+import type { Image } from '../../oci/image.ts';
+import { loadImage } from '../../oci/load.ts';
+import { createRegistryClient } from '../../registry/client.ts';
+import { createRegistryTarget, type RegistryTarget } from '../../registry/registry-target.ts';
+
+/** Where the images of container-stack apps are. */
+export const HEROKU_REGISTRY = 'registry.heroku.com';
+
+/** Dynos of the container stack are of this kind. */
+export const DYNO_PLATFORM: Platform = { os: 'linux', architecture: 'amd64' };
+
+/** A repository of Heroku's registry. */
+export type OpenContainerRepository = (name: string) => RegistryTarget;
+
+export interface ContainerRegistryOptions {
+  /** `registry.heroku.com`, or who was named instead: it alone gets the token. */
+  readonly host: string;
+  readonly token: string;
+  readonly http: HttpClient;
+}
+
+/** The registry of container-stack apps: the API's token is the password of anybody (heroku.md section 2). */
+export function openContainerRegistry(options: ContainerRegistryOptions): OpenContainerRepository {
+  const { host, token, http } = options;
+  const password = { kind: 'password', username: '_', password: token, source: "Heroku's token" } as const;
+  const client = createRegistryClient({
+    http,
+    credentials: {
+      // Asked for by any other name, it is not given.
+      find: async (registry) => (registry === host ? password : undefined),
+      places: "Heroku's token",
+    },
+  });
+  return (repository) => createRegistryTarget({ client, reference: { registry: host, repository } });
+}
+
+export interface ReleasedImage {
+  readonly descriptor: Descriptor;
+  readonly image: Image;
+}
+
+/**
+ * The image of a repository that has the config Heroku released, whatever its tag: `latest` may have been pushed since
+ * and not released.
+ *
+ * @param config digest of the image's config, which Heroku calls the image's id
+ * @throws HEROKU_IMAGE_GONE; REGISTRY_*
+ */
+export async function findReleased(
+  repository: RegistryTarget,
+  config: string,
+  signal: AbortSignal,
+): Promise<ReleasedImage> {
+  const tagged = async (tag: string): Promise<ReleasedImage | undefined> => {
+    const descriptor = await repository.resolve(tag, signal);
+    if (descriptor === undefined) return undefined;
+    const image = await loadImage(repository, descriptor, { platform: DYNO_PLATFORM, signal });
+    return image.manifest.config.digest === config ? { descriptor: image.descriptor, image } : undefined;
+  };
+  const latest = await tagged('latest');
+  if (latest !== undefined) return latest;
+  for (const tag of await repository.tags({ signal })) {
+    const found = tag === 'latest' ? undefined : await tagged(tag);
+    if (found !== undefined) return found;
+  }
+  throw new DogwoodError(
+    'HEROKU_IMAGE_GONE',
+    `${repository.name} has no tag for the released image ${config}`,
+  );
+}
