@@ -163,7 +163,7 @@ async function exchange(
   signal?.addEventListener('abort', onAbort, { once: true });
   const release = () => {
     signal?.removeEventListener('abort', onAbort);
-    stopped.abort();
+    stopped.abort(OVER);
     // An answer that came before all was sent leaves a connection nobody can use again.
     if (!outgoing.writableFinished) outgoing.destroy();
   };
@@ -177,7 +177,7 @@ async function exchange(
       ),
     );
     const response = await Promise.race([answered, sent]);
-    stopped.abort();
+    stopped.abort(OVER);
     sent.catch(() => {});
     const { statusCode: status = 0, headersDistinct: headers } = response;
     // RFC 9110 section 15.5.8: of a request that the proxy reads itself; no registry says this.
@@ -197,6 +197,9 @@ async function exchange(
     throw asNetError(error, host);
   }
 }
+
+/** One for all: without a reason each abort makes an error with a stack of its own, which costs more than the rest of it. */
+const OVER = new Error('the exchange is over');
 
 function start(request: HttpRequest, trip: Trip, { agent }: Route, context: Context): ClientRequest {
   const { url, method, body } = request;

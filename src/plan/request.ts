@@ -118,3 +118,30 @@ export interface BuildRequest {
   /** Overrides of the archive reader's limits, by name. */
   readonly limits: Readonly<Record<string, number>>;
 }
+
+/** A request that asks for nothing in particular. */
+export const PLAIN_REQUEST: Omit<BuildRequest, 'source'> = {
+  strategy: 'auto',
+  destinations: [],
+  regions: [],
+  stackImages: {},
+  processes: {},
+  env: {},
+  buildArgs: {},
+  contexts: {},
+  secrets: [],
+  ssh: [],
+  engine: 'auto',
+  cacheFrom: [],
+  cacheTo: [],
+  allow: [],
+  tenant: 'local',
+  labels: {},
+  platform: { os: 'linux', architecture: 'amd64' },
+  compression: 'keep',
+  layer: 'auto',
+  hasMounts: false,
+  rebuild: false,
+  epoch: 0,
+  limits: {},
+};

@@ -4,37 +4,11 @@ import { silentLogger } from '../../src/log.ts';
 import { PLAIN_NETWORK } from '../../src/net/settings.ts';
 import type { PipelineEnvironment } from '../../src/pipeline/session/environment.ts';
 import type { BuildEvent } from '../../src/plan/events.ts';
-import type { BuildRequest } from '../../src/plan/request.ts';
+import { type BuildRequest, PLAIN_REQUEST } from '../../src/plan/request.ts';
 
 /** A build as the command line asks for it when no flag is given. */
 export function buildRequest(source: string, changes: Partial<BuildRequest> = {}): BuildRequest {
-  return {
-    source,
-    strategy: 'auto',
-    destinations: [],
-    regions: [],
-    stackImages: {},
-    processes: {},
-    env: {},
-    buildArgs: {},
-    contexts: {},
-    secrets: [],
-    ssh: [],
-    engine: 'auto',
-    cacheFrom: [],
-    cacheTo: [],
-    allow: [],
-    tenant: 'local',
-    labels: {},
-    platform: { os: 'linux', architecture: 'amd64' },
-    compression: 'keep',
-    layer: 'auto',
-    hasMounts: false,
-    rebuild: false,
-    epoch: 0,
-    limits: {},
-    ...changes,
-  };
+  return { ...PLAIN_REQUEST, source, ...changes };
 }
 
 /** An environment with a home of its own, that keeps what it was told. */

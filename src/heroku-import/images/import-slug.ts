@@ -4,7 +4,7 @@ import { loadImage } from '../../oci/load.ts';
 import { buildOpened } from '../../pipeline/build-opened.ts';
 import type { Session } from '../../pipeline/session/session.ts';
 import type { Emit } from '../../plan/events.ts';
-import type { BuildRequest } from '../../plan/request.ts';
+import { type BuildRequest, PLAIN_REQUEST } from '../../plan/request.ts';
 import type { AppState } from '../account/app-state.ts';
 import type { HerokuApi } from '../api/client.ts';
 import type { Release, Slug } from '../api/documents.ts';
@@ -92,30 +92,11 @@ function slugRequest(
   { destinations, stackImages }: Importer,
 ): BuildRequest {
   return {
+    ...PLAIN_REQUEST,
     source: app.name,
     strategy: 'slug',
     destinations: appDestinations(destinations, app.name, release.version),
-    regions: [],
     stackImages,
     slug: { stack: slug.stack.name, processTypes: slug.process_types },
-    processes: {},
-    env: {},
-    buildArgs: {},
-    contexts: {},
-    secrets: [],
-    ssh: [],
-    engine: 'auto',
-    cacheFrom: [],
-    cacheTo: [],
-    allow: [],
-    tenant: 'local',
-    labels: {},
-    platform: { os: 'linux', architecture: 'amd64' },
-    compression: 'keep',
-    layer: 'auto',
-    hasMounts: false,
-    rebuild: false,
-    epoch: 0,
-    limits: {},
   };
 }
