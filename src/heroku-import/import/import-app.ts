@@ -108,12 +108,14 @@ async function attemptApp(planned: AppPlan, run: ImportRun, emit: Emit): Promise
     stackImages: run.importer.stackImages,
   });
   const secrets = fingerprintsOf(config.secrets, run, app.id);
-  const known = { ...outcome, fingerprint: print, secrets };
+  const notCarried = [...outcome.notCarried, ...config.notCarried];
+  const known = { ...outcome, fingerprint: print, secrets, notCarried };
   const before = await readAppResult(migrationPaths(run.folder).result(planned.app));
   if (before?.fingerprint === print && (await isStillThere(before, run))) {
-    const { images, notCarried, warnings } = before;
+    // What is left to do depends on the account, too, and is said anew.
+    const { images, warnings } = before;
     const reason = `v${now.release} is as the last import left it`;
-    return { ...known, status: 'unchanged', reason, images, notCarried, warnings };
+    return { ...known, status: 'unchanged', reason, images, warnings };
   }
   if (run.isDryRun) return { ...known, status: 'skipped', reason: `an import would move it: ${now.reason}` };
   return await moveApp({ state, now, config, known }, run, emit);
@@ -136,7 +138,6 @@ async function moveApp({ state, now, config, known }: Move, run: ImportRun, emit
     slugBytesRead: bytesRead,
     status: 'imported',
     reason: now.reason,
-    notCarried: [...known.notCarried, ...config.notCarried],
     warnings: [...known.warnings, ...config.warnings, ...warnings],
   };
   const failed = images.flatMap(({ references }) => references).find(({ state }) => state === 'failed');
