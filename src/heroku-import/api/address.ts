@@ -1,7 +1,9 @@
 import { DogwoodError } from '../../errors.ts';
 import { hostName, isLoopback } from '../../net/host-name.ts';
 
-const HEROKU = 'https://api.heroku.com/';
+/** Host of Heroku's own API. */
+export const HEROKU_API = 'api.heroku.com';
+const HEROKU = `https://${HEROKU_API}/`;
 
 /**
  * The API's address: Heroku's own unless somebody names another host, for a token is good for a whole company. Plain

@@ -1,9 +1,9 @@
-import { DogwoodError } from '../../errors.ts';
+import { DogwoodError, type ErrorCode } from '../../errors.ts';
 import type { HttpClient } from '../../net/http.ts';
 import type { Descriptor, Platform } from '../../oci/descriptor.ts';
 import type { Image } from '../../oci/image.ts';
 import { loadImage } from '../../oci/load.ts';
-import { createRegistryClient } from '../../registry/client.ts';
+import { createRegistryClient, type RegistryClient } from '../../registry/client.ts';
 import { createRegistryTarget, type RegistryTarget } from '../../registry/registry-target.ts';
 
 /** Where the images of container-stack apps are. */
@@ -25,7 +25,14 @@ export interface ContainerRegistryOptions {
 /** The registry of container-stack apps: the API's token is the password of anybody (heroku.md section 2). */
 export function openContainerRegistry(options: ContainerRegistryOptions): OpenContainerRepository {
   const { host, token, http } = options;
-  const password = { kind: 'password', username: '_', password: token, source: "Heroku's token" } as const;
+  const password = {
+    kind: 'password',
+    username: '_',
+    password: token,
+    source: "Heroku's token",
+    // It opens the whole account.
+    confined: true,
+  } as const;
   const client = createRegistryClient({
     http,
     credentials: {
@@ -34,7 +41,26 @@ export function openContainerRegistry(options: ContainerRegistryOptions): OpenCo
       places: "Heroku's token",
     },
   });
-  return (repository) => createRegistryTarget({ client, reference: { registry: host, repository } });
+  const discreet: RegistryClient = {
+    ...client,
+    send: (request) =>
+      client.send(request).catch((error: unknown) => {
+        throw withoutToken(error, token);
+      }),
+  };
+  return (repository) =>
+    createRegistryTarget({ client: discreet, reference: { registry: host, repository } });
+}
+
+/** A registry may say in its refusal what it was shown, as it is or as it was sent. */
+function withoutToken(error: unknown, token: string): unknown {
+  if (!(error instanceof DogwoodError)) return error;
+  const shown = [token, Buffer.from(`_:${token}`).toString('base64')];
+  const message = shown.reduce((text, secret) => text.replaceAll(secret, '***'), error.message);
+  if (message === error.message) return error;
+  const { code, hint, retryAfter } = error;
+  // No cause: it may hold the same words.
+  return new DogwoodError(code, message, { hint, ...(retryAfter === undefined ? {} : { retryAfter }) });
 }
 
 export interface ReleasedImage {
@@ -57,12 +83,18 @@ export async function findReleased(
   const tagged = async (tag: string): Promise<ReleasedImage | undefined> => {
     const descriptor = await repository.resolve(tag, signal);
     if (descriptor === undefined) return undefined;
-    const image = await loadImage(repository, descriptor, { platform: DYNO_PLATFORM, signal });
-    return image.manifest.config.digest === config ? { descriptor: image.descriptor, image } : undefined;
+    try {
+      const image = await loadImage(repository, descriptor, { platform: DYNO_PLATFORM, signal });
+      return image.manifest.config.digest === config ? { descriptor: image.descriptor, image } : undefined;
+    } catch (error) {
+      // An image of another machine, an artifact, a form that never ran there: it is not the one, another tag may be.
+      if (error instanceof DogwoodError && NOT_THE_ONE.has(error.code)) return undefined;
+      throw error;
+    }
   };
   const latest = await tagged('latest');
   if (latest !== undefined) return latest;
-  for (const tag of await repository.tags({ signal })) {
+  for (const tag of await tagsOf(repository, signal)) {
     const found = tag === 'latest' ? undefined : await tagged(tag);
     if (found !== undefined) return found;
   }
@@ -70,4 +102,20 @@ export async function findReleased(
     'HEROKU_IMAGE_GONE',
     `${repository.name} has no tag for the released image ${config}`,
   );
+}
+
+const NOT_THE_ONE: ReadonlySet<ErrorCode> = new Set([
+  'IMAGE_INVALID',
+  'MANIFEST_INVALID',
+  'PLATFORM_NOT_FOUND',
+]);
+
+/** None of a repository that is not there. */
+async function tagsOf(repository: RegistryTarget, signal: AbortSignal): Promise<readonly string[]> {
+  try {
+    return await repository.tags({ signal });
+  } catch (error) {
+    if (error instanceof DogwoodError && error.code === 'IMAGE_NOT_FOUND') return [];
+    throw error;
+  }
 }

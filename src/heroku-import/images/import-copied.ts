@@ -11,7 +11,7 @@ import type { Session } from '../../pipeline/session/session.ts';
 import type { AppState } from '../account/app-state.ts';
 import { ociImageDocument } from '../api/documents.ts';
 import type { AppImage } from '../folder/app-result.ts';
-import { findReleased } from './container-registry.ts';
+import { findReleased, type ReleasedImage } from './container-registry.ts';
 import { appDestinations } from './destinations.ts';
 import type { ImportedImages, Importer, ImportTold } from './import-slug.ts';
 
@@ -25,35 +25,55 @@ export async function importContainer(
   importer: Importer,
   told: ImportTold,
 ): Promise<ImportedImages> {
-  const { app, formation } = state;
+  const { app } = state;
   const open = importer.openContainerRepository;
   if (open === undefined) {
     throw new DogwoodError('HEROKU_REGISTRY_UNKNOWN', `nobody said where the images of ${app.name} are`);
   }
+  // All are looked for before the first is copied: an app comes whole, or its result says what is missing.
+  const released: (ReleasedProcess & ReleasedImage)[] = [];
+  const { processes, warnings } = releasedProcesses(state);
+  for (const process of processes) {
+    const repository = open(`${app.name}/${process.type}`);
+    released.push({ ...process, ...(await findReleased(repository, process.config, told.signal)) });
+  }
   const images: AppImage[] = [];
   let bytesRead = 0;
-  for (const { type, command, docker_image } of formation) {
-    if (docker_image === undefined || docker_image === null) {
+  for (const { type, command, image } of released) {
+    const name = `${app.name}/${type}`;
+    const from = counted(open(name), (count) => {
+      bytesRead += count;
+    });
+    const processes = { [type]: command };
+    images.push(await copied({ state, name, process: type, processes, image, from }, importer, told));
+  }
+  return { images, bytesRead, warnings };
+}
+
+interface ReleasedProcess {
+  readonly type: string;
+  readonly command: string;
+  /** Digest of the config of its image. */
+  readonly config: string;
+}
+
+/** A process that runs nowhere may be left over from a release that had it; one that runs has an image. */
+function releasedProcesses({ app, formation }: AppState) {
+  const processes: ReleasedProcess[] = [];
+  const warnings: string[] = [];
+  for (const { type, command, quantity, docker_image } of formation) {
+    if (docker_image) {
+      processes.push({ type, command, config: docker_image.id.replace(/^(?:sha256:)?/, 'sha256:') });
+    } else if (quantity === 0) {
+      warnings.push(`the process ${type} has no image and runs nowhere: it is left out`);
+    } else {
       throw new DogwoodError(
         'HEROKU_IMAGE_GONE',
         `${app.name}: Heroku names no image for its process ${type}`,
       );
     }
-    const config = docker_image.id.replace(/^(?:sha256:)?/, 'sha256:');
-    const repository = open(`${app.name}/${type}`);
-    const { image } = await findReleased(repository, config, told.signal);
-    const from = counted(repository, (count) => {
-      bytesRead += count;
-    });
-    images.push(
-      await copied(
-        { state, name: `${app.name}/${type}`, process: type, processes: { [type]: command }, image, from },
-        importer,
-        told,
-      ),
-    );
   }
-  return { images, bytesRead, warnings: [] };
+  return { processes, warnings };
 }
 
 /**

@@ -11,6 +11,7 @@ import { canonicalJson } from '../../plan/build-plan.ts';
 import { DEFAULT_RETRY } from '../../registry/http/retry.ts';
 import { parseRecipients } from '../../rollout/recipient.ts';
 import { readAccountLists } from '../account/account.ts';
+import { HEROKU_API } from '../api/address.ts';
 import { appDocument } from '../api/documents.ts';
 import { type OpenedHeroku, openHeroku } from '../api/open.ts';
 import { borrowFingerprintKey, openFingerprintKey } from '../config/fingerprints.ts';
@@ -108,10 +109,10 @@ export async function runImport(
 
 /** Heroku's registry goes with Heroku's API: another host has to be named, before it is given the token. */
 function containerRegistry(
-  { registry, address, token }: RunImportOptions,
-  { http }: OpenedHeroku,
+  { registry, token }: RunImportOptions,
+  { http, host: api }: OpenedHeroku,
 ): OpenContainerRepository | undefined {
-  const host = registry ?? (address === undefined ? HEROKU_REGISTRY : undefined);
+  const host = registry ?? (api === HEROKU_API ? HEROKU_REGISTRY : undefined);
   return host === undefined ? undefined : openContainerRegistry({ host, token, http });
 }
 

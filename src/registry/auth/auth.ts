@@ -64,6 +64,12 @@ export function createAuth(options: AuthOptions): RegistryAuth {
     const { scheme, wider, forms } = knownOf(registry);
     if (scheme.kind !== 'bearer') return { value: undefined };
     const { realm, base: referrer, service } = scheme;
+    if (credential?.kind === 'password' && credential.confined && realm.origin !== referrer.origin) {
+      throw new DogwoodError(
+        'REGISTRY_PROTOCOL',
+        `${registry} names a token server on another host (${realm.host}); ${credential.source} is not sent there`,
+      );
+    }
     const key = keyOf(scopes);
     const whole = mergeScopes([...scopes, ...(wider.get(key) ?? [])]);
     for (;;) {

@@ -5,6 +5,8 @@ export type Credential =
       readonly username: string;
       readonly password: string;
       readonly source: string;
+      /** It is good for more than this registry: no token server at another address may see it. */
+      readonly confined?: true;
     }
   /** A refresh token for the registry's token server (`identitytoken`, or a helper's user `<token>`). */
   | { readonly kind: 'identity'; readonly username: string; readonly token: string; readonly source: string }

@@ -79,6 +79,29 @@ test('a released image that no tag names any more is told, with what to do', asy
   expect(await migration.result('app-0000')).toMatchObject({ code: 'HEROKU_IMAGE_GONE', images: [] });
 });
 
+test('an app comes whole or not at all, and a process that runs nowhere needs no image', async () => {
+  const { migration, run, tags, released } = await start();
+  tags.set('latest', released.descriptor.digest);
+  const world = migration.world();
+  const [app] = world.apps;
+  const [web] = app?.formation ?? [];
+  if (app === undefined || web === undefined) throw new Error('no app');
+  const besides = (...more: readonly object[]) => ({
+    ...world,
+    apps: [{ ...app, formation: [web, ...more.map((one) => ({ ...web, ...one }))] }],
+  });
+  migration.become(besides({ type: 'worker' }));
+  const missing = await run();
+  expect(missing.document.totals.failed).toBe(1);
+  expect(migration.registry.repository('heroku/app-0000/web').tags.size).toBe(0);
+  migration.become(besides({ type: 'old', quantity: 0, dockerImage: undefined }));
+  const whole = await run();
+  expect(whole.document.totals.imported).toBe(1);
+  expect((await migration.result('app-0000')).warnings).toContainEqual(
+    expect.stringContaining('process old'),
+  );
+});
+
 test('the token is given to no registry that was not named', async () => {
   const { migration, run, tags, released } = await start();
   tags.set('latest', released.descriptor.digest);
