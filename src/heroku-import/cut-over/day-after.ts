@@ -140,6 +140,19 @@ function processes({ processes }: AppPlan): readonly string[] {
           '',
         ]),
     ...others.flatMap(process),
+    ...inDynoFolder(processes),
+  ];
+}
+
+/** A dyno has the app in /app, and in an image of buildpacks it is elsewhere. */
+function inDynoFolder(processes: readonly ProcessPlan[]): readonly string[] {
+  const names = processes
+    .filter(({ command }) => /(?:^|[^\w.~-])\/app(?:\/|\b)/.test(command))
+    .map(({ name }) => name);
+  if (names.length === 0) return [];
+  return [
+    comment(`Check: the app will lie in /workspace, and the commands of ${names.join(', ')} say /app.`),
+    '',
   ];
 }
 

@@ -64,6 +64,8 @@ const appResult = z.object({
   slugBytesRead: z.number(),
   /** The same fingerprint means the same state at Heroku, for the same registries and recipients. */
   fingerprint: z.string().nullable(),
+  /** Secrets were left out, as --no-secrets asks for. */
+  withoutSecrets: z.boolean().default(false),
   /** By name: keyed, so that a value is recognised and not told. */
   secrets: z.record(z.string(), z.string()),
   /** How it differs from plan.json, a sentence each. */

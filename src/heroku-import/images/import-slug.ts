@@ -1,5 +1,6 @@
-import type { PlanContext } from '../../builders/builder.ts';
+import type { Built, Facts, PlanContext } from '../../builders/builder.ts';
 import type { HttpClient } from '../../net/http.ts';
+import { type Digest, isDigest } from '../../oci/digest.ts';
 import { loadImage } from '../../oci/load.ts';
 import { buildOpened } from '../../pipeline/build-opened.ts';
 import type { Session } from '../../pipeline/session/session.ts';
@@ -57,7 +58,7 @@ export async function importSlug(
 ): Promise<ImportedImages> {
   const { app, slug } = state;
   let bytesRead = 0;
-  const source = slugSource({
+  const asked = slugSource({
     api: importer.api,
     http: importer.http,
     path: `/apps/${app.id}`,
@@ -68,10 +69,17 @@ export async function importSlug(
       bytesRead += count;
     },
   });
+  const { facts } = importer.session;
+  // Of one without a checksum, what it was when we read it: what a slug's id names never changes.
+  const source = {
+    ...asked,
+    digest: asked.digest ?? readDigest(await facts.verdicts.get(SLUG_DIGEST, slug.id)),
+  };
   const request = slugRequest(state, importer);
   const { built, references, warnings } = await importer.oneByOne(source.digest ?? slug.id, () =>
     buildOpened(source, request, importer.session, { resolveImage: importer.resolveImage, emit, signal }),
   );
+  if (source.digest === undefined) await rememberDigest(built, slug.id, facts);
   const { digest, mediaType, size } = built.descriptor;
   const { config } = await loadImage(built.from, built.descriptor, { signal });
   const image: AppImage = {
@@ -84,6 +92,17 @@ export async function importSlug(
     references,
   };
   return { images: [image], bytesRead, warnings: warnings.map(({ message }) => message) };
+}
+
+const SLUG_DIGEST = 'heroku-slug';
+
+const readDigest = (value: unknown): Digest | undefined =>
+  typeof value === 'string' && isDigest(value) ? value : undefined;
+
+/** A slug that was kept is a layer as it is. */
+async function rememberDigest({ origins, slug }: Built, id: string, facts: Facts): Promise<void> {
+  const kept = slug?.layer === 'kept' ? [...origins].find(([, origin]) => origin === 'slug') : undefined;
+  if (kept !== undefined) await facts.verdicts.put(SLUG_DIGEST, id, kept[0]);
 }
 
 /** No label and no variable: apps that run the same slug have the same image. */

@@ -56,7 +56,8 @@ export async function importApp(planned: AppPlan, run: ImportRun, emit: Emit): P
     if (planned.fate === 'closed' && CLOSED.has(error.code)) {
       return finish({ ...nothing, status: 'skipped', reason: planned.reason });
     }
-    return finish({ ...nothing, status: 'failed', reason: error.message, code: error.code });
+    const reason = `${error.message}. ${error.hint}`;
+    return finish({ ...nothing, status: 'failed', reason, code: error.code });
   }
 }
 
@@ -80,6 +81,7 @@ function nothingOf({ app, id, notCarried, warnings }: AppPlan): Outcome {
     images: [],
     slugBytesRead: 0,
     fingerprint: null,
+    withoutSecrets: false,
     secrets: {},
     drift: [],
     notCarried,
@@ -109,7 +111,8 @@ async function attemptApp(planned: AppPlan, run: ImportRun, emit: Emit): Promise
   });
   const secrets = fingerprintsOf(config.secrets, run, app.id);
   const notCarried = [...outcome.notCarried, ...config.notCarried];
-  const known = { ...outcome, fingerprint: print, secrets, notCarried };
+  const withoutSecrets = run.recipients === null;
+  const known = { ...outcome, fingerprint: print, withoutSecrets, secrets, notCarried };
   const before = await readAppResult(migrationPaths(run.folder).result(planned.app));
   if (before?.fingerprint === print && (await isStillThere(before, run))) {
     // What is left to do depends on the account, too, and is said anew.

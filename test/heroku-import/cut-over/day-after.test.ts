@@ -89,6 +89,15 @@ test('an app without buildpacks leaves the choice to the builder', async () => {
   expect(text).toContain('Check: no buildpacks are named here');
 });
 
+test('commands that name the folder of a dyno are to be looked at', () => {
+  const slug = appState().slug;
+  const commands = { web: '/app/bin/web', worker: 'cd /app && run', other: 'bin/app/x ~/app ./app/y' };
+  const text = textOf({ slug: slug && { ...slug, process_types: commands } });
+  expect(text).toContain(
+    '# Check: the app will lie in /workspace, and the commands of web, worker say /app.',
+  );
+});
+
 test('a container app is built by its Dockerfile', async () => {
   const { app } = appState();
   const text = textOf({ app: { ...app, stack: { id: 'c', name: 'container' } }, slug: undefined });

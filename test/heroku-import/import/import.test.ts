@@ -173,3 +173,13 @@ test('an image that is gone from the registry, or a tag that was moved, is set r
   expect(first?.tags.get('v2')).toBe(digest);
   expect(second?.manifests.has(second.tags.get('v2') ?? '')).toBe(true);
 });
+
+test('a slug without a checksum is known again by its id', async () => {
+  const migration = await startMigration({ apps: 1, oddity: () => 'no-checksum' });
+  await migration.run();
+  migration.registry.forget();
+  await rm(join(migration.folder, 'apps'), { recursive: true });
+  const { document } = await migration.run();
+  expect(document.totals).toMatchObject({ imported: 1, slugBytesRead: 0, uploadedBytes: 0 });
+  expect(migration.registry.receivedBytes()).toBe(0);
+});
