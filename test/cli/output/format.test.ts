@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { formatBytes, formatDuration, formatTable } from '../../../src/cli/output/format.ts';
+import { formatDuration, formatTable } from '../../../src/cli/output/format.ts';
+import { formatBytes } from '../../../src/plan/format-bytes.ts';
 
 describe('formatBytes', () => {
   test.each([
