@@ -1,6 +1,7 @@
 import type { BuildEvent, Step } from '../../plan/events.ts';
+import { formatBytes } from '../../plan/format-bytes.ts';
 import { escapeControl } from './escape.ts';
-import { formatBytes, formatDuration } from './format.ts';
+import { formatDuration } from './format.ts';
 
 /** Milliseconds over which a rate is taken: long enough to be calm, short enough to show a stall. */
 const RATE_WINDOW_MS = 5_000;

@@ -1,6 +1,7 @@
+import { formatBytes } from '../../plan/format-bytes.ts';
 import type { DoctorDocument } from '../doctor.ts';
 import { escapeControl } from './escape.ts';
-import { formatBytes, formatTable } from './format.ts';
+import { formatTable } from './format.ts';
 import { indent } from './result-text.ts';
 
 /** What the machine can do, for people. */

@@ -1,7 +1,8 @@
 import type { ImagesDocument, RemovedDocument, TagsDocument } from '../../pipeline/images.ts';
 import type { ServedDocument } from '../../pipeline/serve-images.ts';
+import { formatBytes } from '../../plan/format-bytes.ts';
 import { escapeControl } from './escape.ts';
-import { formatBytes, formatTable } from './format.ts';
+import { formatTable } from './format.ts';
 
 export function imagesText({ images }: ImagesDocument): string {
   if (images.length === 0) return 'The local store holds no image.\n';

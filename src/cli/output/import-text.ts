@@ -1,6 +1,6 @@
 import type { StatusDocument } from '../../heroku-import/folder/status-document.ts';
+import { formatBytes } from '../../plan/format-bytes.ts';
 import { escapeControl } from './escape.ts';
-import { formatBytes } from './format.ts';
 
 /** What an import did, in a few lines: what failed by name, and where to look further. */
 export function importText({ apps, totals }: StatusDocument, folder: string): string {

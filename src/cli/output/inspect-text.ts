@@ -1,8 +1,9 @@
 import { formatPlatform } from '../../oci/platform.ts';
 import type { InspectDocument } from '../../pipeline/inspect.ts';
 import type { ValidateDocument } from '../../pipeline/validate.ts';
+import { formatBytes } from '../../plan/format-bytes.ts';
 import { escapeControl } from './escape.ts';
-import { formatBytes, formatTable } from './format.ts';
+import { formatTable } from './format.ts';
 import { indent, processesText } from './result-text.ts';
 
 const MAX_COMMAND = 60;

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import type { AppPlan, Fate, MigrationPlan } from '../../heroku-import/plan/plan-document.ts';
+import { formatBytes } from '../../plan/format-bytes.ts';
 import { escapeControl } from './escape.ts';
-import { formatBytes, formatDuration, formatTable } from './format.ts';
+import { formatDuration, formatTable } from './format.ts';
 import { indent } from './result-text.ts';
 
 const FATES: Readonly<Record<Fate, string>> = {

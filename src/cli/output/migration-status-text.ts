@@ -1,6 +1,7 @@
 import type { AppStatusEntry, StatusDocument } from '../../heroku-import/folder/status-document.ts';
+import { formatBytes } from '../../plan/format-bytes.ts';
 import { escapeControl } from './escape.ts';
-import { formatBytes, formatTable } from './format.ts';
+import { formatTable } from './format.ts';
 
 const STATES = ['planned', 'importing', 'imported', 'unchanged', 'skipped', 'failed'] as const;
 

@@ -1,7 +1,7 @@
 import type { CopyDocument } from '../../pipeline/copy.ts';
 import type { PushDocument } from '../../pipeline/push.ts';
+import { formatBytes } from '../../plan/format-bytes.ts';
 import { escapeControl } from './escape.ts';
-import { formatBytes } from './format.ts';
 import { mendText, referencesText } from './result-text.ts';
 
 /** @param image as it was written, for what there is to do next */

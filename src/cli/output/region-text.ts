@@ -1,6 +1,7 @@
+import { formatBytes } from '../../plan/format-bytes.ts';
 import type { ResultReference } from '../../plan/result.ts';
 import { escapeControl } from './escape.ts';
-import { formatBytes, formatDuration } from './format.ts';
+import { formatDuration } from './format.ts';
 
 /** `fra available (12.3 MB sent, 80.0 MB there already, 1.2 s, 10.3 MB/s)`, or why it failed. */
 export function regionLine(reference: ResultReference): string {

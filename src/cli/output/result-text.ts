@@ -1,7 +1,8 @@
 import { formatPlatform } from '../../oci/platform.ts';
+import { formatBytes } from '../../plan/format-bytes.ts';
 import type { ResultLayer, ResultReference, SucceededBuild } from '../../plan/result.ts';
 import { escapeControl } from './escape.ts';
-import { formatBytes, formatDuration, formatTable } from './format.ts';
+import { formatDuration, formatTable } from './format.ts';
 import { failureText, sentText } from './region-text.ts';
 
 /** Where the image was wanted. */

@@ -1,3 +1,8 @@
+import type { Platform } from '../../oci/descriptor.ts';
+
+/** Cedar's dynos are all of this kind; Fir's may be of another. */
+export const DYNO_PLATFORM: Platform = { os: 'linux', architecture: 'amd64' };
+
 /** What a dyno of a size has (Dev Center, "Dyno Sizes"; heroku.md section 4). */
 export interface DynoSize {
   /** MiB. */

@@ -65,6 +65,28 @@ export async function openJournal(path: string): Promise<Journal> {
   };
 }
 
+/** The last import that a journal tells of. */
+export interface LastImport {
+  readonly run: string;
+  /** RFC 3339. */
+  readonly since: string;
+  /** What was asked for, as a digest. */
+  readonly asked: string | undefined;
+  /** Its lines, oldest first. An import that was resumed has the id of the one that it goes on with. */
+  readonly entries: readonly JournalEntry[];
+  readonly isFinished: boolean;
+}
+
+/** Undefined where none ever began. */
+export function lastImport(entries: readonly JournalEntry[]): LastImport | undefined {
+  const start = entries.findLast(({ event }) => event === 'run-started');
+  if (start === undefined) return undefined;
+  const { run, asked } = start;
+  const own = entries.filter((entry) => entry.run === run);
+  const isFinished = own.some(({ event }) => event === 'run-finished');
+  return { run, since: own[0]?.at ?? start.at, asked, entries: own, isFinished };
+}
+
 /** An import that never came to its end. */
 export interface Interrupted {
   readonly run: string;
@@ -76,15 +98,13 @@ export interface Interrupted {
 
 /** The last import, if it was asked for the same and never came to its end: it goes on where it was. */
 export function interruptedRun(entries: readonly JournalEntry[], asked: string): Interrupted | undefined {
-  const start = entries.findLast(({ event }) => event === 'run-started');
-  if (start === undefined || start.asked !== asked) return undefined;
-  const own = entries.filter(({ run }) => run === start.run);
-  if (own.some(({ event }) => event === 'run-finished')) return undefined;
+  const last = lastImport(entries);
+  if (last === undefined || last.asked !== asked || last.isFinished) return undefined;
   const finished = new Set<string>();
-  for (const { event, app, status } of own) {
+  for (const { event, app, status } of last.entries) {
     if (event !== 'app-finished' || app === undefined) continue;
     if (status === 'failed') finished.delete(app);
     else finished.add(app);
   }
-  return { run: start.run, since: own[0]?.at ?? start.at, finished };
+  return { run: last.run, since: last.since, finished };
 }

@@ -4,7 +4,7 @@ import { tryLock } from '../../oci/stores/file-lock.ts';
 import type { AppPlan, MigrationPlan } from '../plan/plan-document.ts';
 import { readPlan } from '../plan/read-plan.ts';
 import { type AppResultFile, lookAtAppResult } from './app-result.ts';
-import { type JournalEntry, readJournal } from './journal.ts';
+import { type JournalEntry, lastImport, readJournal } from './journal.ts';
 import { migrationPaths } from './migration-folder.ts';
 
 /** How the last import into a folder is doing. */
@@ -64,21 +64,19 @@ export async function readMigration(folder: string): Promise<Migration> {
 
 /** The last import as its journal tells it. */
 export function lastRun(entries: readonly JournalEntry[], atWork: boolean): LastRun {
-  const start = entries.findLast(({ event }) => event === 'run-started');
-  if (start === undefined) return { state: 'none', startedAt: null, lastAt: null, importing: new Map() };
-  // An import that was resumed has the id of the one that it goes on with.
-  const own = entries.filter(({ run }) => run === start.run);
+  const last = lastImport(entries);
+  if (last === undefined) return { state: 'none', startedAt: null, lastAt: null, importing: new Map() };
+  const { isFinished } = last;
   const importing = new Map<string, string>();
-  for (const { event, app, at } of own) {
+  for (const { event, app, at } of last.entries) {
     if (app === undefined) continue;
     if (event === 'app-started') importing.set(app, at);
     else importing.delete(app);
   }
-  const isFinished = own.some(({ event }) => event === 'run-finished');
   return {
     state: isFinished ? 'finished' : atWork ? 'running' : 'interrupted',
-    startedAt: own[0]?.at ?? null,
-    lastAt: own.at(-1)?.at ?? null,
+    startedAt: last.since,
+    lastAt: last.entries.at(-1)?.at ?? null,
     importing: isFinished ? new Map() : importing,
   };
 }

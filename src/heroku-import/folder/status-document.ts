@@ -1,14 +1,14 @@
 import type { AppResult, AppStatus } from './app-result.ts';
 
 /** `planned` and `importing`: no import is done with it yet. */
-export type AppState = 'planned' | 'importing' | AppStatus;
+export type Standing = 'planned' | 'importing' | AppStatus;
 
 /** One app in `status --json` (cli.md). */
 export type AppStatusEntry = Pick<
   AppResult,
   'app' | 'reason' | 'release' | 'slugBytesRead' | 'notCarried'
 > & {
-  readonly status: AppState;
+  readonly status: Standing;
   /** Of all its images, in every region. */
   readonly references: AppResult['images'][number]['references'];
 };
@@ -17,7 +17,7 @@ export type AppStatusEntry = Pick<
 export interface StatusDocument {
   readonly schemaVersion: 1;
   readonly apps: readonly AppStatusEntry[];
-  readonly totals: Readonly<Record<AppState, number>> & {
+  readonly totals: Readonly<Record<Standing, number>> & {
     readonly apps: number;
     readonly slugBytesRead: number;
     readonly uploadedBytes: number;
@@ -39,7 +39,7 @@ export function statusEntry(result: AppResult): AppStatusEntry {
 }
 
 export function statusDocument(apps: readonly AppStatusEntry[]): StatusDocument {
-  const count = (status: AppState) => apps.filter((app) => app.status === status).length;
+  const count = (status: Standing) => apps.filter((app) => app.status === status).length;
   const sum = (numbers: readonly (number | null)[]) =>
     numbers.reduce<number>((all, one) => all + (one ?? 0), 0);
   const references = apps

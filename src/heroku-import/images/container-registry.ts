@@ -1,16 +1,14 @@
 import { DogwoodError, type ErrorCode } from '../../errors.ts';
 import type { HttpClient } from '../../net/http.ts';
-import type { Descriptor, Platform } from '../../oci/descriptor.ts';
+import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Image } from '../../oci/image.ts';
 import { loadImage } from '../../oci/load.ts';
 import { createRegistryClient, type RegistryClient } from '../../registry/client.ts';
 import { createRegistryTarget, type RegistryTarget } from '../../registry/registry-target.ts';
+import { DYNO_PLATFORM } from '../config/dyno-sizes.ts';
 
 /** Where the images of container-stack apps are. */
 export const HEROKU_REGISTRY = 'registry.heroku.com';
-
-/** Dynos of the container stack are of this kind. */
-export const DYNO_PLATFORM: Platform = { os: 'linux', architecture: 'amd64' };
 
 /** A repository of Heroku's registry. */
 export type OpenContainerRepository = (name: string) => RegistryTarget;

@@ -12,6 +12,7 @@ import type { AppState } from '../account/app-state.ts';
 import { ociImageDocument } from '../api/documents.ts';
 import type { AppImage } from '../folder/app-result.ts';
 import { findReleased, type ReleasedImage } from './container-registry.ts';
+import { counted } from './counted.ts';
 import { appDestinations } from './destinations.ts';
 import type { ImportedImages, Importer, ImportTold } from './import-slug.ts';
 
@@ -41,7 +42,7 @@ export async function importContainer(
   let bytesRead = 0;
   for (const { type, command, image } of released) {
     const name = `${app.name}/${type}`;
-    const from = counted(open(name), (count) => {
+    const from = countedTarget(open(name), (count) => {
       bytesRead += count;
     });
     const processes = { [type]: command };
@@ -96,7 +97,7 @@ export async function importFir(
   if (found === undefined) throw new DogwoodError('HEROKU_PROTOCOL', `${app.name} has no image ${id}`);
   const reference = parseReference(`${importer.firRegistry}/${found.image_repo}@${found.digest}`);
   let bytesRead = 0;
-  const from = counted(importer.session.registry(reference, 'pull'), (count) => {
+  const from = countedTarget(importer.session.registry(reference, 'pull'), (count) => {
     bytesRead += count;
   });
   const descriptor = await from.resolve(found.digest, told.signal);
@@ -149,14 +150,10 @@ async function copied(
   };
 }
 
-/** Tells of the bytes of blobs that are read. */
-function counted(from: Target, onRead: (count: number) => void): Target {
+/** Tells of the bytes that are read of it. */
+function countedTarget(from: Target, onRead: (count: number) => void): Target {
   return {
     ...from,
-    async open(descriptor, options) {
-      const stream = await from.open(descriptor, options);
-      stream.on('data', (chunk: Buffer) => onRead(chunk.length));
-      return stream.pause();
-    },
+    open: async (descriptor, options) => counted(await from.open(descriptor, options), onRead),
   };
 }

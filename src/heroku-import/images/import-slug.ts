@@ -9,6 +9,7 @@ import { type BuildRequest, PLAIN_REQUEST } from '../../plan/request.ts';
 import type { AppState } from '../account/app-state.ts';
 import type { HerokuApi } from '../api/client.ts';
 import type { Release, Slug } from '../api/documents.ts';
+import { DYNO_PLATFORM } from '../config/dyno-sizes.ts';
 import type { AppImage } from '../folder/app-result.ts';
 import type { OpenContainerRepository } from './container-registry.ts';
 import { appDestinations, type ImportDestination } from './destinations.ts';
@@ -114,6 +115,7 @@ function slugRequest(
     ...PLAIN_REQUEST,
     source: app.name,
     strategy: 'slug',
+    platform: DYNO_PLATFORM,
     destinations: appDestinations(destinations, app.name, release.version),
     stackImages,
     slug: { stack: slug.stack.name, processTypes: slug.process_types },

@@ -6,6 +6,7 @@ import { type Digest, isDigest } from '../../oci/digest.ts';
 import type { ArchiveSource } from '../../source/source.ts';
 import type { HerokuApi } from '../api/client.ts';
 import { type Slug, slugDocument } from '../api/documents.ts';
+import { counted } from './counted.ts';
 
 export interface SlugSourceOptions {
   readonly api: HerokuApi;
@@ -40,20 +41,15 @@ export function slugSource({ api, path, slug, app, http, signal, onRead }: SlugS
       return await request(range);
     }
   };
-  const counted = async (range?: { start: number; end?: number }) => {
-    const { stream } = await ask(range);
-    stream.on('data', (chunk: Buffer) => onRead(chunk.length));
-    // Listening for data sets a stream going; whoever opened it does that.
-    return stream.pause();
-  };
+  const open = async (range?: { start: number; end?: number }) => counted((await ask(range)).stream, onRead);
   return {
     kind: 'archive',
     name: `the slug of ${app}`,
     stamp: undefined,
     size: slug.size ?? undefined,
     digest: checksumDigest(slug, app),
-    content: { open: () => counted(), openAt: (start) => counted({ start }), reopenable: true },
-    head: async (limit) => buffer(await counted({ start: 0, end: limit - 1 })),
+    content: { open: () => open(), openAt: (start) => open({ start }), reopenable: true },
+    head: async (limit) => buffer(await open({ start: 0, end: limit - 1 })),
     dispose: async () => {},
   };
 }

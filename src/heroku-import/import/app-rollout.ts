@@ -6,7 +6,7 @@ import { rolloutDocument } from '../../rollout/document.ts';
 import { ulidOf } from '../../rollout/ulid.ts';
 import type { AppState } from '../account/app-state.ts';
 import { type AppConfig, WEB_PORT } from '../config/app-config.ts';
-import { dynoSize } from '../config/dyno-sizes.ts';
+import { DYNO_PLATFORM, dynoSize } from '../config/dyno-sizes.ts';
 import type { AppImage } from '../folder/app-result.ts';
 import { SECRETS_FILE } from '../folder/migration-folder.ts';
 import type { AppPlan, Fate, ProcessPlan } from '../plan/plan-document.ts';
@@ -118,8 +118,7 @@ function imageOf({ digest, mediaType, size, platforms, references }: AppImage): 
   return {
     digest,
     mediaType,
-    // Cedar's dynos are all of this kind.
-    platforms: platforms === undefined ? [{ os: 'linux', architecture: 'amd64' }] : [...platforms],
+    platforms: [...(platforms ?? [DYNO_PLATFORM])],
     size,
     locations: references.map(({ region, reference, state }) => ({ region, reference, state })),
   };

@@ -1,8 +1,7 @@
 import { asDogwoodError, DogwoodError } from '../../errors.ts';
 import type { Emit } from '../../plan/events.ts';
 import { mayPass, retryDelay } from '../../registry/http/retry.ts';
-import { type AppState, readApp } from '../account/app-state.ts';
-import { appDocument } from '../api/documents.ts';
+import type { AppState } from '../account/app-state.ts';
 import { type AppConfig, configOf } from '../config/app-config.ts';
 import { fingerprint } from '../config/fingerprints.ts';
 import { cutOver } from '../cut-over/cut-over.ts';
@@ -11,7 +10,7 @@ import { migrationPaths } from '../folder/migration-folder.ts';
 import { importContainer, importFir } from '../images/import-copied.ts';
 import { type ImportedImages, importSlug } from '../images/import-slug.ts';
 import { driftOf } from '../plan/drift.ts';
-import { planApp } from '../plan/plan-app.ts';
+import { CLOSED } from '../plan/plan.ts';
 import type { AppPlan } from '../plan/plan-document.ts';
 import type { ImportRun } from './import-run.ts';
 import { stateFingerprint } from './state-fingerprint.ts';
@@ -66,7 +65,6 @@ const USUAL_BYTES = 200 * 1024 ** 2;
 
 /** Every other app would fail of the same. */
 export const ENDS_THE_RUN: ReadonlySet<string> = new Set(['HEROKU_UNAUTHORIZED', 'HEROKU_TWO_FACTOR']);
-const CLOSED: ReadonlySet<string> = new Set(['HEROKU_FORBIDDEN', 'HEROKU_NOT_FOUND']);
 
 type Outcome = Omit<AppResult, 'schemaVersion' | 'finishedAt' | 'milliseconds'>;
 
@@ -91,25 +89,25 @@ function nothingOf({ app, id, notCarried, warnings }: AppPlan): Outcome {
 }
 
 async function attemptApp(planned: AppPlan, run: ImportRun, emit: Emit): Promise<Outcome> {
-  const { api } = run.importer;
-  const app = run.apps.get(planned.id) ?? (await api.get(`/apps/${planned.id}`, appDocument));
-  const state = await readApp(api, app);
-  const now = planApp(state, run.lists);
+  const { state, now } = await run.account.read(planned.id);
   const outcome = {
     ...nothingOf(now),
     app: planned.app,
     release: now.release,
     drift: driftOf(planned, now),
-    cutOver: cutOver(state, now, run.lists),
+    cutOver: cutOver(state, now, run.account.lists),
   };
   if (!isMoved(now, run)) return { ...outcome, status: 'skipped', reason: now.reason };
   const config = configOf(state, now, run.recipients === null ? 'no-secrets' : 'encrypt');
-  const print = stateFingerprint(state, fingerprintsOf(state.config, run, app.id), {
+  const values = fingerprintsOf(state, run);
+  const print = stateFingerprint(state, values, {
     destinations: run.importer.destinations,
     recipients: run.recipients,
     stackImages: run.importer.stackImages,
   });
-  const secrets = fingerprintsOf(config.secrets, run, app.id);
+  const secrets = Object.fromEntries(
+    Object.entries(values).filter(([name]) => Object.hasOwn(config.secrets, name)),
+  );
   const notCarried = [...outcome.notCarried, ...config.notCarried];
   const withoutSecrets = run.recipients === null;
   const known = { ...outcome, fingerprint: print, withoutSecrets, secrets, notCarried };
@@ -173,12 +171,9 @@ async function moveImages(
   );
 }
 
-function fingerprintsOf(
-  values: Readonly<Record<string, string | null>>,
-  { key }: ImportRun,
-  app: string,
-): Readonly<Record<string, string>> {
+/** Of every variable, by name. */
+function fingerprintsOf({ app, config }: AppState, { key }: ImportRun): Readonly<Record<string, string>> {
   return Object.fromEntries(
-    Object.entries(values).map(([name, value]) => [name, fingerprint(key, app, name, value ?? '')]),
+    Object.entries(config).map(([name, value]) => [name, fingerprint(key, app.id, name, value ?? '')]),
   );
 }

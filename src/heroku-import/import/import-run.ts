@@ -1,16 +1,13 @@
 import type { RetryPolicy } from '../../registry/http/retry.ts';
 import type { Recipient } from '../../rollout/recipient.ts';
-import type { AccountLists } from '../account/account.ts';
-import type { HerokuApp } from '../api/documents.ts';
 import type { FingerprintKey } from '../config/fingerprints.ts';
 import type { Importer } from '../images/import-slug.ts';
+import type { AccountNow } from '../plan/account-now.ts';
 
 /** What the imports of all apps share. */
 export interface ImportRun {
   readonly importer: Importer;
-  readonly lists: AccountLists;
-  /** Apps of the account's own list, by id; others are asked for one by one. */
-  readonly apps: ReadonlyMap<string, HerokuApp>;
+  readonly account: AccountNow;
   readonly folder: string;
   /** Whom secrets are sealed for; null leaves them out. */
   readonly recipients: readonly Recipient[] | null;

@@ -1,5 +1,6 @@
 import type { PipelineEnvironment } from '../../pipeline/session/environment.ts';
 import type { Emit } from '../../plan/events.ts';
+import { formatBytes } from '../../plan/format-bytes.ts';
 import type { AppResult, AppStatus } from '../folder/app-result.ts';
 import type { Interrupted } from '../folder/journal.ts';
 import type { AppPlan } from '../plan/plan-document.ts';
@@ -22,7 +23,7 @@ export function createImportProgress(
     const states = [...counts].map(([status, count]) => `${count} ${status}`).join(', ');
     const message = [
       `${done} of ${apps.length} apps: ${states}`,
-      `${megabytes(read)} read, ${megabytes(saved)} saved`,
+      `${formatBytes(read)} read, ${formatBytes(saved)} saved`,
       ...(waited > 0 ? [`waited ${Math.round(waited / 1000)} s for calls`] : []),
       ...(done < apps.length ? [`about ${Math.ceil(left / 1000)} s left`] : []),
     ].join('; ');
@@ -64,5 +65,3 @@ export function createImportProgress(
       },
   };
 }
-
-const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;

@@ -10,9 +10,7 @@ import { withSession } from '../../pipeline/session/session.ts';
 import { canonicalJson } from '../../plan/build-plan.ts';
 import { DEFAULT_RETRY } from '../../registry/http/retry.ts';
 import { parseRecipients } from '../../rollout/recipient.ts';
-import { readAccountLists } from '../account/account.ts';
 import { HEROKU_API } from '../api/address.ts';
-import { appDocument } from '../api/documents.ts';
 import { type OpenedHeroku, openHeroku } from '../api/open.ts';
 import { borrowFingerprintKey, openFingerprintKey } from '../config/fingerprints.ts';
 import { requireSecretsChoice } from '../config/secrets-choice.ts';
@@ -32,6 +30,7 @@ import {
   openContainerRegistry,
 } from '../images/container-registry.ts';
 import { type ImportDestination, requireDifferent } from '../images/destinations.ts';
+import { openAccountNow } from '../plan/account-now.ts';
 import type { AppPlan } from '../plan/plan-document.ts';
 import { readPlan } from '../plan/read-plan.ts';
 import { importApp } from './import-app.ts';
@@ -135,15 +134,13 @@ async function openRun(
   { signal }: PipelineEnvironment,
   importer: ImportRun['importer'],
 ): Promise<ImportRun> {
-  const [lists, apps, key] = await Promise.all([
-    readAccountLists(api),
-    api.list('/apps', appDocument),
+  const [account, key] = await Promise.all([
+    openAccountNow(api),
     (options.isDryRun ? borrowFingerprintKey : openFingerprintKey)(migrationPaths(options.folder).key),
   ]);
   return {
     importer,
-    lists,
-    apps: new Map(apps.map((app) => [app.id, app])),
+    account,
     folder: options.folder,
     recipients: options.recipients,
     key,

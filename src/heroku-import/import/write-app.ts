@@ -45,7 +45,7 @@ export async function writeApp(
     sealed: sealed === undefined ? null : { ref: SECRETS_FILE, digest: digestOf(sealed) },
     recipients: run.recipients ?? [],
     tenant: 'local',
-    environment: run.lists.stages.get(state.app.id)?.stage ?? 'production',
+    environment: run.account.lists.stages.get(state.app.id)?.stage ?? 'production',
     now: run.now(),
     previous: await readRollout(paths.rollout(name)),
   });

@@ -61,7 +61,7 @@ async function planOne(api: HerokuApi, app: HerokuApp, account: Account): Promis
 }
 
 /** What is one app's trouble only. */
-const CLOSED: ReadonlySet<string> = new Set(['HEROKU_FORBIDDEN', 'HEROKU_NOT_FOUND']);
+export const CLOSED: ReadonlySet<string> = new Set(['HEROKU_FORBIDDEN', 'HEROKU_NOT_FOUND']);
 
 function totalsOf(apps: readonly AppPlan[]): MigrationPlan['totals'] {
   const count = (fate: Fate) => apps.filter((app) => app.fate === fate).length;

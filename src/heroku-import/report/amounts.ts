@@ -1,12 +1,3 @@
-const UNITS = ['kB', 'MB', 'GB', 'TB'] as const;
-
-/** Bytes in powers of 1000, as disks and registries count: `87 B`, `1.3 kB`. */
-export function bytesText(bytes: number): string {
-  if (bytes < 1000) return `${bytes} B`;
-  const power = Math.min(UNITS.length, Math.floor(Math.log10(bytes) / 3));
-  return `${(bytes / 1000 ** power).toFixed(1)} ${UNITS[power - 1]}`;
-}
-
 /** `1 app`, `2 apps`. */
 export const counted = (count: number, one: string, many = `${one}s`): string =>
   `${count} ${count === 1 ? one : many}`;

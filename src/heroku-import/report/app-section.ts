@@ -1,5 +1,6 @@
+import { formatBytes } from '../../plan/format-bytes.ts';
 import type { AppImage } from '../folder/app-result.ts';
-import { bytesText, counted, timeText } from './amounts.ts';
+import { counted, timeText } from './amounts.ts';
 import { type Html, html } from './html.ts';
 import { statusText } from './overview.ts';
 import type { AppReport, ProcessReport } from './report-document.ts';
@@ -34,7 +35,7 @@ function list(title: string, lines: readonly string[]): Html {
 
 function imageTable({ process, digest, references, size }: AppImage): Html {
   return html`<h4>${process === null ? 'Image' : `Image of ${process}`}</h4>
-<p><code>${digest}</code> <span class="soft">(manifest of ${bytesText(size)})</span></p>
+<p><code>${digest}</code> <span class="soft">(manifest of ${formatBytes(size)})</span></p>
 <div class="scroll"><table>
 <caption>Where it lies</caption>
 <thead><tr><th scope="col">Region</th><th scope="col">State</th><th scope="col">Reference</th><th scope="col" class="number">Sent</th><th scope="col" class="number">There already</th></tr></thead>
@@ -48,7 +49,7 @@ ${references.map(
 }
 
 const bytesOrNothing = (bytes: number | null | undefined): string =>
-  typeof bytes === 'number' ? bytesText(bytes) : 'unknown';
+  typeof bytes === 'number' ? formatBytes(bytes) : 'unknown';
 
 const KINDS: Readonly<Record<ProcessReport['kind'], string>> = {
   service: 'runs all the time',

@@ -1,5 +1,6 @@
+import { formatBytes } from '../../plan/format-bytes.ts';
 import type { StatusDocument } from '../folder/status-document.ts';
-import { bytesText, counted } from './amounts.ts';
+import { counted } from './amounts.ts';
 import { type Html, html } from './html.ts';
 import type { AppReport, ReportDocument } from './report-document.ts';
 
@@ -31,8 +32,8 @@ ${figure('Apps imported', `${done} of ${totals.apps}`, totals.failed > 0 ? `${to
 ${figure('Images', totals.images, 'without a rebuild')}
 ${figure('Secrets carried', totals.secrets, 'sealed with age; no value is in this report')}
 ${figure('Left behind', totals.notCarried, `things to do by hand, and ${counted(totals.warnings, 'warning')}`)}
-${figure('Read from Heroku', bytesText(totals.slugBytesRead), `${bytesText(totals.savedBytes)} did not have to be`)}
-${figure('Sent to registries', bytesText(totals.uploadedBytes), `${bytesText(totals.skippedBytes)} were there already`)}
+${figure('Read from Heroku', formatBytes(totals.slugBytesRead), `${formatBytes(totals.savedBytes)} did not have to be`)}
+${figure('Sent to registries', formatBytes(totals.uploadedBytes), `${formatBytes(totals.skippedBytes)} were there already`)}
 </dl>
 ${statesTable(totals)}
 </section>

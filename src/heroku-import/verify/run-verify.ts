@@ -3,17 +3,14 @@ import pLimit from 'p-limit';
 import { asDogwoodError } from '../../errors.ts';
 import type { PipelineEnvironment } from '../../pipeline/session/environment.ts';
 import { type Session, withSession } from '../../pipeline/session/session.ts';
-import { type AccountLists, readAccountLists } from '../account/account.ts';
-import { readApp } from '../account/app-state.ts';
 import type { HerokuApi } from '../api/client.ts';
-import { appDocument, type HerokuApp } from '../api/documents.ts';
 import { openHeroku } from '../api/open.ts';
 import { borrowFingerprintKey, type FingerprintKey } from '../config/fingerprints.ts';
 import type { AppResult } from '../folder/app-result.ts';
 import { migrationPaths } from '../folder/migration-folder.ts';
 import { readMigration } from '../folder/read-migration.ts';
 import { ENDS_THE_RUN } from '../import/import-app.ts';
-import { planApp } from '../plan/plan-app.ts';
+import { type AccountNow, openAccountNow } from '../plan/account-now.ts';
 import { checkFolder } from './check-folder.ts';
 import { checkHeroku } from './check-heroku.ts';
 import { checkImage } from './check-image.ts';
@@ -34,10 +31,8 @@ const APPS_AT_ONCE = 4;
 
 interface Verification {
   readonly folder: string;
-  readonly api: HerokuApi;
   readonly session: Session;
-  readonly lists: AccountLists;
-  readonly apps: ReadonlyMap<string, HerokuApp>;
+  readonly account: AccountNow;
   /** Undefined where it is gone: nothing can be said of secrets then. */
   readonly key: FingerprintKey | undefined;
   readonly signal: AbortSignal;
@@ -73,13 +68,11 @@ export async function runVerify(
 
 async function openVerification(folder: string, api: HerokuApi, session: Session): Promise<Verification> {
   const path = migrationPaths(folder).key;
-  const [lists, apps, key] = await Promise.all([
-    readAccountLists(api),
-    api.list('/apps', appDocument),
+  const [account, key] = await Promise.all([
+    openAccountNow(api),
     existsSync(path) ? borrowFingerprintKey(path) : undefined,
   ]);
-  const { signal } = session.environment;
-  return { folder, api, session, lists, apps: new Map(apps.map((app) => [app.id, app])), key, signal };
+  return { folder, session, account, key, signal: session.environment.signal };
 }
 
 async function verifyApp(result: AppResult, verification: Verification): Promise<VerifiedApp> {
@@ -96,12 +89,10 @@ async function verifyApp(result: AppResult, verification: Verification): Promise
 /** An app that Heroku does not show any more has drifted as far as one can. */
 async function checkThere(
   result: AppResult,
-  { api, apps, lists, key, signal }: Verification,
+  { account, key, signal }: Verification,
 ): Promise<readonly VerifyCheck[]> {
   try {
-    const app = apps.get(result.id) ?? (await api.get(`/apps/${result.id}`, appDocument));
-    const state = await readApp(api, app);
-    return checkHeroku(result, { state, now: planApp(state, lists), key });
+    return checkHeroku(result, { ...(await account.read(result.id)), key });
   } catch (thrown) {
     signal.throwIfAborted();
     const error = asDogwoodError(thrown);
