@@ -9,13 +9,14 @@ import { createFakeHost } from '../../cli/fake-host.ts';
 import { describeWith } from '../../helpers/engines.ts';
 import { SECRET_MARK } from '../../helpers/heroku/make-world.ts';
 import { deploy, makeSlugFile, startMigration } from '../../helpers/heroku/migration.ts';
+import type { PlatformApiOptions } from '../../helpers/heroku/platform-api.ts';
 import { pipelineEnvironment } from '../../helpers/pipeline.ts';
 
 const KEY = 'HRKU-verify-0001';
 
-async function imported(apps = 3) {
+async function imported(apps = 3, api: Partial<PlatformApiOptions> = {}) {
   const slugs = await Promise.all([1, 2, 3].map((number) => makeSlugFile(number)));
-  const migration = await startMigration({ apps, slugs, token: KEY });
+  const migration = await startMigration({ apps, slugs, token: KEY, api });
   await migration.run({ recipients: [await identityToRecipient(await generateX25519Identity())] });
   const verify = () =>
     runVerify(
@@ -108,6 +109,15 @@ describeWith(['gnutar'], 'what was imported, read back', () => {
     const { migration, verify } = await imported(1);
     await migration.run();
     expect((await verify()).totals).toMatchObject({ verified: 1 });
+  });
+
+  test('a token that is taken back in the middle is no drift of the apps', async () => {
+    // Asked for by the plan, the import and then by this.
+    const { verify } = await imported(1, {
+      fault: (path, count) =>
+        path.endsWith('/releases') && count > 2 ? { status: 401, body: '{}' } : undefined,
+    });
+    await expect(verify()).rejects.toMatchObject({ code: 'HEROKU_UNAUTHORIZED' });
   });
 
   test('without the key of their fingerprints nothing is said of secrets', async () => {
